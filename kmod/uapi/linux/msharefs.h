@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
+/*
+ * msharefs: regions of address space whose page tables are shared
+ *
+ * A region is a file of msharefs (mounted at /sys/fs/mshare).  Its life:
+ *
+ *	fd = open("/sys/fs/mshare/.new", O_RDWR | O_CREAT | O_EXCL, 0444)
+ *	ftruncate(fd, size)			multiple of MSHARE_WINDOW_SIZE
+ *	ioctl(fd, MSHAREFS_DONATE, ...)		from a child, which then exits
+ *	ioctl(fd, MSHAREFS_CREATE_MAPPING, ...)	once per ELF segment
+ *	pwrite(fd, catalog, n, MSHARE_CATALOG_OFFSET)
+ *	ioctl(fd, MSHAREFS_SEAL)
+ *	rename("/sys/fs/mshare/.new", "/sys/fs/mshare/system")
+ *
+ * A region that is not sealed, or whose name begins with a dot, goes with its
+ * last descriptor: a populating tool that is killed leaves nothing behind.
+ *
+ * A sealed region is used by mmap(2) of its file, MAP_PRIVATE:
+ *
+ *   text	PROT_READ|PROT_EXEC, offset and length exactly those of one
+ *		library's text in the region
+ *   pad	PROT_NONE, any page-aligned offset and length: claims addresses
+ *   catalog	PROT_READ, inside the catalog
+ *
+ * The address of a text and its offset must agree modulo MSHARE_WINDOW_SIZE.
+ * Errors of mmap: EINVAL for any other offset, length, protection or address,
+ * EACCES for MAP_SHARED or write access, EAGAIN when the region is not sealed
+ * or retired, or the process has locked memory or MCL_FUTURE, a finite
+ * RLIMIT_AS or READ_IMPLIES_EXEC: load the library as if there was no region.
+ *
+ * read(2) of the file gives struct mshare_info at offset 0 and the catalog,
+ * if there is one, at MSHARE_CATALOG_OFFSET; it ends with the catalog.
+ */
+#ifndef _UAPI_LINUX_MSHAREFS_H
+#define _UAPI_LINUX_MSHAREFS_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+/* What one page of page-table entries maps on x86-64: the unit of sharing. */
+#define MSHARE_WINDOW_SIZE	(1UL << 21)
+
+/*
+ * The first window of a region belongs to its catalog and to struct
+ * mshare_info; mappings begin in the second.
+ */
+#define MSHARE_CATALOG_OFFSET	4096UL
+#define MSHARE_CATALOG_MAX	(MSHARE_WINDOW_SIZE - MSHARE_CATALOG_OFFSET)
+
+/* mshare_info.flags */
+#define MSHARE_SEALED		(1U << 0)	/* complete, never changes again */
+#define MSHARE_RETIRED		(1U << 1)	/* unlinked: no new mappings */
+
+/**
+ * struct mshare_info - what read(2) gives at offset 0 of a region
+ * @start:	agreed address of the region's first byte (0: not donated yet)
+ * @size:	bytes of the region, a multiple of MSHARE_WINDOW_SIZE
+ * @generation:	number given by SEAL, unique and rising until reboot (0: not
+ *		sealed)
+ * @catalog_size: bytes of catalog at MSHARE_CATALOG_OFFSET
+ * @flags:	MSHARE_SEALED, MSHARE_RETIRED
+ */
+struct mshare_info {
+	__u64 start;
+	__u64 size;
+	__u64 generation;
+	__u32 catalog_size;
+	__u32 flags;
+};
+
+/**
+ * struct mshare_donate - MSHAREFS_DONATE: give this process's mm to a region
+ * @start:	address the region shall have, a multiple of MSHARE_WINDOW_SIZE
+ * @flags:	0
+ *
+ * The caller's mm becomes the region's host mm.  The caller must have no other
+ * thread and exit at once; until it has, mappings give EBUSY.  All it had
+ * mapped is unmapped before the first mapping is made.
+ *
+ * EPERM: no CAP_SYS_ADMIN, or the region is sealed.  EBADF: not opened for
+ * writing.  EINVAL: flags, or @start is misaligned or not a user address, or
+ * the region has no size.  EBUSY: has a host mm already, or other users share
+ * this mm.
+ */
+struct mshare_donate {
+	__u64 start;
+	__u64 flags;
+};
+
+/**
+ * struct mshare_create - MSHAREFS_CREATE_MAPPING: map part of a file
+ * @region_offset: where in the region, page-aligned
+ * @size:	bytes, rounded up to pages
+ * @offset:	where in the file, page-aligned
+ * @prot:	PROT_READ, or PROT_READ | PROT_EXEC
+ * @flags:	MAP_SHARED | MAP_FIXED, with MAP_POPULATE to fault every page in
+ * @fd:		the file, opened O_RDONLY
+ * @reserved:	0
+ *
+ * Mappings of one file at one distance (region_offset - offset) that touch the
+ * same or neighbouring windows make up one library's text.  No two libraries
+ * share a window.
+ *
+ * EPERM: no CAP_SYS_ADMIN, or sealed.  EBADF: region not opened for writing,
+ * or bad @fd.  EACCES: the file is not a regular file readable by everyone on
+ * a path everyone can traverse, on a noexec mount, or not opened O_RDONLY.
+ * EINVAL: alignment, prot, flags, reserved.  ERANGE: outside the region or in
+ * its first window, or beyond the end of the file.  EEXIST: the pages are
+ * mapped already, or the window belongs to another library.  ENXIO: no host mm.
+ * EBUSY: the donor is still alive.  ENOMEM.
+ */
+struct mshare_create {
+	__u64 region_offset;
+	__u64 size;
+	__u64 offset;
+	__u32 prot;
+	__u32 flags;
+	__s32 fd;
+	__u32 reserved;
+};
+
+/**
+ * struct mshare_unmap - MSHAREFS_UNMAP: take a library out of a region
+ * @region_offset: any offset inside the library's text
+ * @size:	0, or the size of the library's text
+ *
+ * Before SEAL the library is forgotten.  After it the library is retired: new
+ * mappings give EAGAIN, and its file is released when its last sharer goes.
+ *
+ * EPERM: no CAP_SYS_ADMIN.  EBADF: not opened for writing (a sealed region:
+ * reading is enough).  ENOENT: no library there.  EINVAL: @size is wrong.
+ */
+struct mshare_unmap {
+	__u64 region_offset;
+	__u64 size;
+};
+
+/**
+ * struct mshare_stat - MSHAREFS_STAT: what a region is doing
+ * @libraries:	libraries in the region
+ * @windows:	windows of text in the region
+ * @host_pgtables: bytes of page tables the host mm holds: shared by everyone
+ * @sharers:	(process, library) pairs that can attach at the moment
+ * @attached:	(process, window) pairs linked at the moment
+ * @attaches:	links made so far
+ * @detaches_host: links taken back because something changed in the host:
+ *		reclaim, truncation, migration
+ * @detaches_sharer: links taken back because the sharer unmapped, changed or
+ *		wrote to the range, forked with private pages, or exited
+ * @host_faults: pages the host was made to fault in by sharers
+ * @private_pages: pages copied for one process because its window cannot be
+ *		linked
+ * @private_windows: windows made private so far by writes, breakpoints,
+ *		mprotect or foreign mappings
+ * @refusals:	mmap calls refused with EAGAIN so far
+ * @flushes:	TLB shootdowns sent so far
+ * @reserved:	0
+ *
+ * Counters are eventually exact: updated without a common lock.
+ */
+struct mshare_stat {
+	__u64 libraries;
+	__u64 windows;
+	__u64 host_pgtables;
+	__u64 sharers;
+	__u64 attached;
+	__u64 attaches;
+	__u64 detaches_host;
+	__u64 detaches_sharer;
+	__u64 host_faults;
+	__u64 private_pages;
+	__u64 private_windows;
+	__u64 refusals;
+	__u64 flushes;
+	__u64 reserved[3];
+};
+
+/* mshare_library_stat.flags */
+#define MSHARE_LIBRARY_RETIRED	(1U << 0)
+
+/**
+ * struct mshare_library_stat - MSHAREFS_LIBRARY_STAT: one library of a region
+ * @region_offset: in: any offset; out: first byte of the text of the first
+ *		library that ends above it
+ * @size:	out: bytes of text
+ * @windows:	out: windows the text touches
+ * @sharers:	out: processes that can attach at the moment
+ * @attached:	out: (process, window) pairs linked at the moment
+ * @flags:	out: MSHARE_LIBRARY_RETIRED
+ * @reserved:	0
+ *
+ * To walk all: begin with 0, go on with region_offset + size.
+ * ENOENT: no library there or above.
+ */
+struct mshare_library_stat {
+	__u64 region_offset;
+	__u64 size;
+	__u64 windows;
+	__u64 sharers;
+	__u64 attached;
+	__u32 flags;
+	__u32 reserved;
+};
+
+/* One byte for each window in mshare_process_stat.windows */
+#define MSHARE_WINDOW_MAPPED	(1U << 0)	/* the process can reach it */
+#define MSHARE_WINDOW_ATTACHED	(1U << 1)	/* linked: the host's page table */
+#define MSHARE_WINDOW_PRIVATE	(1U << 2)	/* has a page table of its own */
+
+/**
+ * struct mshare_process_stat - MSHAREFS_PROCESS_STAT: one process in a region
+ * @windows:	in: address of an array of bytes, one for each window of the
+ *		region, or 0; out: MSHARE_WINDOW_* flags in each
+ * @nr:		in: bytes at @windows; out: windows of the region
+ * @pid:	in: the process, in the caller's pid namespace; 0: the caller
+ * @attached:	out: windows linked
+ * @reserved:	0
+ *
+ * EPERM: another process and no CAP_SYS_ADMIN.  ESRCH: no such process, or it
+ * has no address space.  EFAULT: bad @windows.
+ */
+struct mshare_process_stat {
+	__u64 windows;
+	__u32 nr;
+	__s32 pid;
+	__u32 attached;
+	__u32 reserved;
+};
+
+/* The first two are mshare's as proposed for the kernel (msharefs, 2025). */
+#define MSHAREFS_CREATE_MAPPING	_IOW('x', 0, struct mshare_create)
+#define MSHAREFS_UNMAP		_IOW('x', 1, struct mshare_unmap)
+#define MSHAREFS_DONATE		_IOW('x', 16, struct mshare_donate)
+
+/*
+ * MSHAREFS_SEAL: the region is complete.  Catalog, mappings and size never
+ * change again; sharers may map it.  EPERM: no CAP_SYS_ADMIN, or sealed
+ * already.  EBADF: not opened for writing.  ENXIO: no host mm.  EBUSY: donor
+ * alive.
+ */
+#define MSHAREFS_SEAL		_IO('x', 17)
+#define MSHAREFS_STAT		_IOR('x', 18, struct mshare_stat)
+#define MSHAREFS_LIBRARY_STAT	_IOWR('x', 19, struct mshare_library_stat)
+#define MSHAREFS_PROCESS_STAT	_IOWR('x', 20, struct mshare_process_stat)
+
+#endif /* _UAPI_LINUX_MSHAREFS_H */

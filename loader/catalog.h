@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The catalog of a region: which library is where.
+ *
+ * Written by mshare-preload before the region is sealed, read by every ld.so.
+ * It stands at MSHARE_CATALOG_OFFSET of the region and is mapped at that
+ * offset from the region's start.  All numbers are in the machine's order:
+ * a catalog never leaves the machine that made it.
+ *
+ *	header | buckets: uint32_t[nbuckets] | entries | strings
+ *
+ * The four parts follow each other without gaps (entries 8-aligned).  A bucket
+ * holds the index + 1 of the first entry with that hash (0: none), an entry
+ * the index + 1 of the next.  An entry only ever points to one of higher
+ * index, so that a walk ends whatever the bytes are.
+ */
+#ifndef MSHARE_CATALOG_H
+#define MSHARE_CATALOG_H
+
+#include <stdint.h>
+
+#define MSHARE_CATALOG_MAGIC	"mshrcat1"	/* 8 bytes, no NUL; the last is the version */
+
+struct mshare_catalog_header {
+	char	 magic[8];
+	uint32_t size;		/* bytes of the whole catalog, this included */
+	uint32_t nbuckets;	/* a power of two, at least 1 */
+	uint32_t nentries;
+	uint32_t strings_size;	/* bytes of NUL-terminated strings at the end */
+	uint64_t region_start;	/* must equal mshare_info.start */
+	uint64_t region_size;	/* must equal mshare_info.size */
+};
+
+/* mshare_catalog_entry.placement: how a library's data lies to its text */
+enum mshare_placement_kind {
+	MSHARE_PAIRED = 1,	/* stock library: data at its linked distance */
+};
+
+struct mshare_catalog_entry {
+	/* Identity, as fstat(2) gives it; all must be equal. */
+	uint64_t dev;
+	uint64_t ino;
+	uint64_t file_size;
+	int64_t	 ctime_sec;
+	uint32_t ctime_nsec;
+
+	uint32_t placement;	/* enum mshare_placement_kind */
+
+	/*
+	 * The text: file bytes [text_file_offset, + text_size) stand at
+	 * region offset text_offset.  All three are multiples of the page.
+	 */
+	uint64_t text_offset;
+	uint64_t text_file_offset;
+	uint64_t text_size;
+
+	/*
+	 * What the loader claims with the pad before it maps anything:
+	 * claim_offset is a window boundary at or below text_offset; the claim
+	 * ends with the page where the library's last segment ends in memory.
+	 */
+	uint64_t claim_offset;
+	uint64_t claim_size;
+
+	uint32_t path;		/* offset into the strings: for people only */
+	uint32_t next;		/* next entry in this bucket: index + 1, or 0 */
+};
+
+/**
+ * mshare_catalog_hash() - the bucket a file belongs to
+ * @dev: st_dev
+ * @ino: st_ino
+ * @nbuckets: a power of two
+ */
+static inline uint32_t mshare_catalog_hash(uint64_t dev, uint64_t ino,
+					   uint32_t nbuckets)
+{
+	uint64_t h = (ino ^ (dev << 32) ^ dev) * 0x9e3779b97f4a7c15ULL;
+
+	return (uint32_t)(h >> 32) & (nbuckets - 1);
+}
+
+#endif /* MSHARE_CATALOG_H */
