@@ -39,17 +39,20 @@ PKG_CHECK_MODULES([$1], [$2], [], [LDM_MISSING([$2], [$3])])])
 
 # LDM_REPORT_MISSING
 # ------------------
-# Stop with one message for all that is missing.
+# Stop with one message for all that is missing, also for parts that can be
+# left out.
 AC_DEFUN([LDM_REPORT_MISSING],
 [AS_IF([test -n "$ldm_missing"],
 [{
 	echo
 	echo "configure: these are missing:"
 	printf %s "$ldm_missing" | sed 's/^\(.*\)	\(.*\)$/  \1  (Debian: \2)/'
+	printf %s "$ldm_lacking" |
+		sed 's/^\(.*\)	\(.*\)	\(.*\)$/  for \1: \2  (Debian: \3)/'
 	echo "configure: on Debian: apt-get install" \
-	     `printf %s "$ldm_missing" | sed 's/.*	//'`
+	     `printf %s "$ldm_missing$ldm_lacking" | sed 's/.*	//'`
 } >&2
-AC_MSG_ERROR([see the list of missing programs and libraries above])])])
+AC_MSG_ERROR([see the list of what is missing above])])])
 
 # LDM_PART_KMOD
 # -------------
@@ -124,14 +127,11 @@ AS_IF([test "$enable_glibc" = no], [build_glibc=no],
 		[AC_MSG_RESULT([$GLIBC_TARBALL])],
 		[AC_MSG_RESULT([no])
 		LDM_NEED([glibc], [$GLIBC_TARBALL], [glibc-source])])
-	for ldm_prog in bison gawk python3 patch
-	do
-		unset ldm_path
-		unset ac_cv_prog_ldm_path
-		AC_CHECK_PROG([ldm_path], [$ldm_prog], [yes])
-		AS_IF([test -z "$ldm_path"],
-			[LDM_NEED([glibc], [$ldm_prog], [$ldm_prog])])
-	done])
+	m4_foreach_w([ldm_prog], [bison gawk make patch python3],
+		[AC_CHECK_PROG([ldm_]ldm_prog, ldm_prog, [yes], [no])
+		AS_IF([test $ldm_]ldm_prog[ = no],
+			[LDM_NEED([glibc], ldm_prog, ldm_prog)])
+		])])
 AC_SUBST([GLIBC_VERSION])
 AC_SUBST([GLIBC_TARBALL])
 AM_CONDITIONAL([BUILD_GLIBC], [test $build_glibc = yes])])
@@ -185,15 +185,22 @@ AC_SUBST([AM_LDFLAGS])])
 # The last thing configure prints: what is built, what is not, and why.
 AC_DEFUN([LDM_SUMMARY],
 [AS_IF([test $build_kmod = yes],
-	[ldm_kmod="yes, for Linux $KERNEL_RELEASE"], [ldm_kmod=no])
+	[ldm_kmod="yes, for Linux $KERNEL_RELEASE"],
+	[test "$enable_kmod" = no], [ldm_kmod="no (--disable-kmod)"],
+	[ldm_kmod="no, see below"])
 AS_IF([test $build_glibc = yes],
-	[ldm_glibc="yes, from $GLIBC_TARBALL"], [ldm_glibc=no])
+	[ldm_glibc="yes, from $GLIBC_TARBALL"],
+	[test "$enable_glibc" = no], [ldm_glibc="no (--disable-glibc)"],
+	[ldm_glibc="no, see below"])
+AS_IF([test $ldm_runtest = yes],
+	[ldm_check="yes"],
+	[ldm_check="no, see below"])
 AC_MSG_NOTICE([$PACKAGE_STRING:
-  tools (mshare, mshare-preload)   yes
-  kernel module (mshare.ko)        $ldm_kmod
+  tools (mshare, mshare-preload)  yes
+  kernel module (mshare.ko)       $ldm_kmod
   patched ld.so (glibc $GLIBC_VERSION)      $ldm_glibc
-  tests (make check)               $ldm_runtest])
+  tests (make check)              $ldm_check])
 AS_IF([test -n "$ldm_lacking"],
-	[AC_MSG_NOTICE([left out for want of:])
+	[AC_MSG_NOTICE([left out, because these are missing:])
 	printf %s "$ldm_lacking" |
-		sed 's/^\(.*\)	\(.*\)	\(.*\)$/  \1: \2  (Debian: apt-get install \3)/'])])
+		sed 's/^\(.*\)	\(.*\)	\(.*\)$/  for \1: \2  (Debian: apt-get install \3)/'])])
