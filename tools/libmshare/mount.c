@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Where msharefs is.
+ */
+#include <errno.h>
+#include <mntent.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+
+#include "mshare.h"
+
+static bool is_mounted(const char *mountpoint)
+{
+	FILE *mounts = setmntent("/proc/self/mounts", "re");
+	struct mntent *entry;
+	bool found = false;
+
+	if (!mounts)
+		return false;
+	/* To the end: of several mounts on one directory, the last counts. */
+	while ((entry = getmntent(mounts)))
+		if (!strcmp(entry->mnt_dir, mountpoint))
+			found = !strcmp(entry->mnt_type, "msharefs");
+	endmntent(mounts);
+	return found;
+}
+
+int mshare_mount(const char *mountpoint)
+{
+	if (is_mounted(mountpoint))
+		return 0;
+	/* Not MS_NOEXEC: ld.so maps text from here with PROT_EXEC. */
+	if (mount("msharefs", mountpoint, "msharefs", MS_NOSUID | MS_NODEV,
+		  NULL))
+		return -errno;
+	return 0;
+}

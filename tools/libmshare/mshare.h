@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libmshare: regions of shared library text, for tools
+ *
+ * Three independent parts:
+ *
+ *   before	mshare_elf_inspect()	which part of a library is its text
+ *		mshare_layout()		where each library goes
+ *		mshare_builder_*()	the catalog that ld.so will read
+ *   making	mshare_new_*()		create, donate, map, seal, publish
+ *   looking	mshare_region_*()	what is live and what it does
+ *
+ * Functions return 0 or a negative errno unless they say otherwise.
+ */
+#ifndef MSHARE_H
+#define MSHARE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include <linux/msharefs.h>
+
+#include "catalog.h"
+
+#define MSHARE_PAGE_SIZE	4096UL
+#define MSHARE_GIB		(1UL << 30)
+#define MSHARE_MOUNTPOINT	"/sys/fs/mshare"
+#define MSHARE_REGION_DEFAULT	"system"
+#define MSHARE_SEGMENTS_MAX	8
+
+static inline uint64_t mshare_round_down(uint64_t value, uint64_t unit)
+{
+	return value & ~(unit - 1);
+}
+
+static inline uint64_t mshare_round_up(uint64_t value, uint64_t unit)
+{
+	return mshare_round_down(value + unit - 1, unit);
+}
+
+/* ---- what is in a library ---------------------------------------------- */
+
+/**
+ * struct mshare_segment - one segment of a library's text, in whole pages
+ * @offset:	where in the file
+ * @size:	bytes
+ * @prot:	PROT_READ, or PROT_READ | PROT_EXEC
+ */
+struct mshare_segment {
+	uint64_t offset;
+	uint64_t size;
+	uint32_t prot;
+};
+
+/**
+ * struct mshare_elf - the shape of a library that can be shared
+ * @text_vaddr:	linked address of the first page of text
+ * @text_offset: where that page is in the file
+ * @text_size:	bytes of text: all segments before the writable one
+ * @data_vaddr:	linked address of the first page of the writable segment
+ * @end_vaddr:	linked address behind the last page in memory, bss included
+ * @align:	largest alignment of a segment: a page up to a window
+ * @nsegments:	segments of text
+ * @segments:	they follow each other without gaps
+ */
+struct mshare_elf {
+	uint64_t text_vaddr;
+	uint64_t text_offset;
+	uint64_t text_size;
+	uint64_t data_vaddr;
+	uint64_t end_vaddr;
+	uint64_t align;
+	unsigned int nsegments;
+	struct mshare_segment segments[MSHARE_SEGMENTS_MAX];
+};
+
+/**
+ * mshare_elf_inspect() - find out whether and how a library can be shared
+ * @fd:		the file, open for reading; its offset is left anywhere
+ * @elf:	receives the shape
+ * @why:	receives one sentence (no newline) when the answer is no
+ * @why_size:	bytes at @why
+ *
+ * The file may be anything: nothing in it is believed before it is checked.
+ *
+ * Return: 0; -ENOEXEC with the reason in @why.
+ */
+int mshare_elf_inspect(int fd, struct mshare_elf *elf, char *why,
+		       size_t why_size);
+
+/* ---- where libraries go ------------------------------------------------ */
+
+/**
+ * struct mshare_place - one library in a layout
+ * @elf:	in: its shape
+ * @claim_offset: out: window boundary where what the loader claims begins
+ * @claim_size:	out: bytes claimed: text, data and bss
+ * @text_offset: out: region offset of the text
+ * @text_windows: out: windows the text touches
+ */
+struct mshare_place {
+	const struct mshare_elf *elf;
+	uint64_t claim_offset;
+	uint64_t claim_size;
+	uint64_t text_offset;
+	uint64_t text_windows;
+};
+
+/**
+ * struct mshare_layout - a region that is not there yet
+ * @start:	agreed address of its first byte
+ * @size:	bytes, a multiple of MSHARE_WINDOW_SIZE
+ * @entropy_bits: log2 of the number of addresses @start was drawn from
+ * @gibs:	aligned GiB the region touches: one private page-table page
+ *		of each sharer for each that it uses
+ */
+struct mshare_layout {
+	uint64_t start;
+	uint64_t size;
+	double entropy_bits;
+	unsigned int gibs;
+};
+
+/**
+ * mshare_layout() - give each library its place, and the region its address
+ * @places:	the libraries, in the order they shall lie
+ * @count:	how many
+ * @base:	the region's address, or 0 to draw one at random
+ * @layout:	receives the region's address and size
+ *
+ * Return: 0; -EINVAL: @base is not a window boundary in user space or the
+ * region does not fit above it; -EFBIG: the libraries need more addresses
+ * than there are to draw from.
+ */
+int mshare_layout(struct mshare_place *places, size_t count, uint64_t base,
+		  struct mshare_layout *layout);
+
+/**
+ * mshare_mmap_random_bits() - over how many pages mmap_base is spread, log2
+ * @known: receives whether the system told: else it is x86-64's default
+ */
+unsigned int mshare_mmap_random_bits(bool *known);
+
+/**
+ * mshare_collision_probability() - chance that a process has a range in use
+ * @size:	bytes of the range
+ * @bits:	as mshare_mmap_random_bits() gives it
+ */
+double mshare_collision_probability(uint64_t size, unsigned int bits);
+
+/* ---- catalog ----------------------------------------------------------- */
+
+struct mshare_builder;
+
+/**
+ * mshare_builder_new() - begin a catalog
+ *
+ * Return: the catalog; NULL: no memory.
+ */
+struct mshare_builder *mshare_builder_new(void);
+
+/**
+ * mshare_builder_add() - name one library
+ * @builder:	the catalog
+ * @file:	the library's file, by fstat
+ * @place:	where it is
+ * @path:	its name, for people
+ */
+int mshare_builder_add(struct mshare_builder *builder, const struct stat *file,
+		       const struct mshare_place *place, const char *path);
+
+/**
+ * mshare_builder_finish() - the bytes ld.so reads
+ * @builder:	the catalog
+ * @layout:	the region it will stand in
+ * @bytes:	receives them; free() when done
+ * @size:	receives how many
+ *
+ * Return: 0; -ENOMEM; -EFBIG: more than MSHARE_CATALOG_MAX.
+ */
+int mshare_builder_finish(const struct mshare_builder *builder,
+			  const struct mshare_layout *layout, void **bytes,
+			  size_t *size);
+
+/**
+ * mshare_builder_free() - forget it
+ * @builder: the catalog, or NULL
+ */
+void mshare_builder_free(struct mshare_builder *builder);
+
+/* ---- making a region --------------------------------------------------- */
+
+struct mshare_new;
+
+/**
+ * mshare_mount() - make sure msharefs is mounted
+ * @mountpoint: where
+ *
+ * Return: 0: it is, now; -ENOENT: no such directory; -ENODEV: the module is
+ * not loaded; other: mount(2)'s.
+ */
+int mshare_mount(const char *mountpoint);
+
+/**
+ * mshare_new_create() - begin a region that dies with this process
+ * @mountpoint:	where msharefs is mounted
+ * @name:	the name it gets when published
+ * @layout:	its address and size
+ * @new:	receives it
+ *
+ * A helper child gives its address space away to be the region's host.
+ *
+ * Return: 0; open(2)'s, ftruncate(2)'s, fork(2)'s or MSHAREFS_DONATE's error.
+ */
+int mshare_new_create(const char *mountpoint, const char *name,
+		      const struct mshare_layout *layout,
+		      struct mshare_new **new);
+
+/**
+ * mshare_new_map() - put one segment of a library in and read it all
+ * @new:	the region
+ * @fd:		the library, opened O_RDONLY
+ * @segment:	which part
+ * @offset:	where in the region
+ *
+ * Return: 0; MSHAREFS_CREATE_MAPPING's error.
+ */
+int mshare_new_map(struct mshare_new *new, int fd,
+		   const struct mshare_segment *segment, uint64_t offset);
+
+/**
+ * mshare_new_forget() - take a library out again
+ * @new:	the region
+ * @place:	the library
+ */
+int mshare_new_forget(struct mshare_new *new,
+		      const struct mshare_place *place);
+
+/**
+ * mshare_new_publish() - write the catalog, seal, make live
+ * @new:	the region
+ * @catalog:	the catalog's bytes
+ * @size:	how many
+ * @generation:	receives the region's number
+ *
+ * The region takes its name in one step; the one that had it before serves
+ * the processes it has until the last is gone.
+ */
+int mshare_new_publish(struct mshare_new *new, const void *catalog,
+		       size_t size, uint64_t *generation);
+
+/**
+ * mshare_new_close() - let go: a region not published is gone
+ * @new: the region, or NULL
+ */
+void mshare_new_close(struct mshare_new *new);
+
+/* ---- looking at regions ------------------------------------------------ */
+
+struct mshare_region;
+
+/**
+ * mshare_region_open() - look at one
+ * @mountpoint:	where msharefs is mounted
+ * @name:	which
+ * @region:	receives it
+ *
+ * Return: 0; open(2)'s or read(2)'s error; -EBADMSG: not a region, or its
+ * catalog is damaged.
+ */
+int mshare_region_open(const char *mountpoint, const char *name,
+		       struct mshare_region **region);
+
+/**
+ * mshare_region_info() - address, size, generation, as they were at open
+ * @region: the region
+ */
+const struct mshare_info *mshare_region_info(const struct mshare_region *region);
+
+/**
+ * mshare_region_stat() - its counters
+ * @region: the region
+ * @stat:   receives them
+ */
+int mshare_region_stat(const struct mshare_region *region,
+		       struct mshare_stat *stat);
+
+/**
+ * mshare_region_library() - counters of the first library above an offset
+ * @region: the region
+ * @offset: where to look
+ * @stat:   receives them
+ *
+ * Return: 0; -ENOENT: no library there or above.
+ */
+int mshare_region_library(const struct mshare_region *region, uint64_t offset,
+			  struct mshare_library_stat *stat);
+
+/**
+ * mshare_region_process() - what one process has of it
+ * @region:  the region
+ * @pid:     the process
+ * @windows: receives MSHARE_WINDOW_* flags, one byte a window of the region
+ * @count:   bytes at @windows
+ */
+int mshare_region_process(const struct mshare_region *region, int pid,
+			  unsigned char *windows, size_t count);
+
+/**
+ * struct mshare_library - one library of a live region's catalog
+ * @path:	its name
+ * @entry:	what the catalog says
+ */
+struct mshare_library {
+	const char *path;
+	struct mshare_catalog_entry entry;
+};
+
+/**
+ * mshare_region_entry() - one library of its catalog
+ * @region:	the region
+ * @index:	from 0
+ * @library:	receives it; valid as long as @region
+ *
+ * Return: 0; -ENOENT: there are no more.
+ */
+int mshare_region_entry(const struct mshare_region *region, size_t index,
+			struct mshare_library *library);
+
+/**
+ * mshare_library_is_stale() - whether its file is another one by now
+ * @library: the library
+ */
+bool mshare_library_is_stale(const struct mshare_library *library);
+
+/**
+ * mshare_region_close() - look away
+ * @region: the region, or NULL
+ */
+void mshare_region_close(struct mshare_region *region);
+
+#endif /* MSHARE_H */

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * From paths to libraries: resolve, open, inspect, judge.
+ */
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "format.h"
+#include "selection.h"
+#include "trust.h"
+
+#define REASON_MAX	256
+
+static void *check_memory(void *memory)
+{
+	if (!memory)
+		err(1, NULL);
+	return memory;
+}
+
+void skip(struct selection *selection, const char *path, const char *reason)
+{
+	struct skipped *list;
+
+	list = check_memory(reallocarray(selection->skipped,
+					 selection->nskipped + 1, sizeof(*list)));
+	selection->skipped = list;
+	list[selection->nskipped++] = (struct skipped) {
+		.path = check_memory(strdup(path)),
+		.reason = check_memory(strdup(reason)),
+	};
+	warnx("%s: skipped: %s", path, reason);
+}
+
+static void close_library(struct library *library)
+{
+	close(library->fd);
+	free(library->path);
+}
+
+void leave_out(struct selection *selection, size_t index, const char *reason)
+{
+	struct library *library = &selection->libraries[index];
+
+	skip(selection, library->path, reason);
+	close_library(library);
+	memmove(library, library + 1,
+		(--selection->count - index) * sizeof(*library));
+}
+
+static bool is_excluded(const struct options *options, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	for (size_t i = 0; i < options->nexcludes; i++) {
+		if (!fnmatch(options->excludes[i], path, 0) ||
+		    (slash && !fnmatch(options->excludes[i], slash + 1, 0)))
+			return true;
+	}
+	return false;
+}
+
+/* The same file may be found by several names: the first one counts. */
+static bool is_seen(struct selection *selection, const struct stat *file)
+{
+	for (size_t i = 0; i < selection->nseen; i++)
+		if (selection->seen[i].dev == file->st_dev &&
+		    selection->seen[i].ino == file->st_ino)
+			return true;
+	selection->seen[selection->nseen++] = (struct file_id) {
+		.dev = file->st_dev,
+		.ino = file->st_ino,
+	};
+	return false;
+}
+
+/*
+ * Only regular files are opened (a device might act on it); O_NONBLOCK in case
+ * a pipe takes the file's place in between.
+ */
+static bool open_library(struct library *library, char *why)
+{
+	if (stat(library->path, &library->file)) {
+		snprintf(why, REASON_MAX, "%s", strerror(errno));
+		return false;
+	}
+	if (!S_ISREG(library->file.st_mode)) {
+		snprintf(why, REASON_MAX, "not a regular file");
+		return false;
+	}
+	library->fd = open(library->path,
+			   O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (library->fd < 0 || fstat(library->fd, &library->file) ||
+	    !S_ISREG(library->file.st_mode)) {
+		snprintf(why, REASON_MAX, "%s", strerror(errno ? errno : EINVAL));
+		return false;
+	}
+	return true;
+}
+
+static bool has_enough_text(const struct library *library, uint64_t min_text,
+			    char *why)
+{
+	if (library->elf.text_size >= min_text)
+		return true;
+	snprintf(why, REASON_MAX, "%s of text, less than %s: not worth a page table of its own (--min-text)",
+		 format_size(library->elf.text_size).text,
+		 format_size(min_text).text);
+	return false;
+}
+
+/* Whether the library is fit and worth it; @quiet: nobody wants to know why not. */
+static bool judge(struct library *library, const struct options *options,
+		  const struct candidate *candidate, char *why, bool *quiet)
+{
+	if (!open_library(library, why))
+		return false;
+	/* The bulk of a system's libraries: spare them the inspection. */
+	*quiet = !candidate->named &&
+		 (uint64_t)library->file.st_size < options->min_text;
+	if (*quiet)
+		return false;
+	if (mshare_elf_inspect(library->fd, &library->elf, why, REASON_MAX))
+		return false;
+	if (!has_enough_text(library, options->min_text, why)) {
+		*quiet = !candidate->named;
+		return false;
+	}
+	return is_trusted(library->fd, &library->file, candidate->path,
+			  library->path, why, REASON_MAX);
+}
+
+static void consider(struct selection *selection, const struct options *options,
+		     const struct candidate *candidate)
+{
+	struct library library = {
+		.path = realpath(candidate->path, NULL),
+		.fd = -1,
+	};
+	char why[REASON_MAX] = "";
+	bool quiet = false;
+	struct stat file;
+
+	if (!library.path) {
+		skip(selection, candidate->path, strerror(errno));
+		return;
+	}
+	if (is_excluded(options, candidate->path) ||
+	    is_excluded(options, library.path) ||
+	    (!stat(library.path, &file) && is_seen(selection, &file))) {
+		free(library.path);
+		return;
+	}
+	if (judge(&library, options, candidate, why, &quiet)) {
+		selection->libraries[selection->count++] = library;
+		return;
+	}
+	if (!quiet)
+		skip(selection, candidate->path, why);
+	if (library.fd >= 0)
+		close(library.fd);
+	free(library.path);
+}
+
+/*
+ * Small libraries, which most programs use, lie close together: where all do
+ * not fit into one GiB, the fewest programs reach into a second one.
+ */
+static int by_text_size(const void *first, const void *second)
+{
+	const struct library *a = first, *b = second;
+
+	if (a->elf.text_size != b->elf.text_size)
+		return a->elf.text_size < b->elf.text_size ? -1 : 1;
+	return strcmp(a->path, b->path);
+}
+
+/* Each library stays open; how many that are is the user's choice. */
+static void raise_open_files(void)
+{
+	struct rlimit limit;
+
+	if (!getrlimit(RLIMIT_NOFILE, &limit)) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+void select_libraries(const struct options *options,
+		      const struct candidates *candidates,
+		      struct selection *selection)
+{
+	*selection = (struct selection) { 0 };
+	raise_open_files();
+	selection->libraries = check_memory(calloc(candidates->count + 1,
+						   sizeof(struct library)));
+	selection->seen = check_memory(calloc(candidates->count + 1,
+					      sizeof(struct file_id)));
+	for (size_t i = 0; i < candidates->count; i++)
+		consider(selection, options, &candidates->list[i]);
+	qsort(selection->libraries, selection->count, sizeof(struct library),
+	      by_text_size);
+}
+
+void free_selection(struct selection *selection)
+{
+	for (size_t i = 0; i < selection->count; i++)
+		close_library(&selection->libraries[i]);
+	for (size_t i = 0; i < selection->nskipped; i++) {
+		free(selection->skipped[i].path);
+		free(selection->skipped[i].reason);
+	}
+	free(selection->libraries);
+	free(selection->seen);
+	free(selection->skipped);
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef SELECTION_H
+#define SELECTION_H
+
+#include <stddef.h>
+#include <sys/stat.h>
+
+#include "candidates.h"
+#include "mshare.h"
+#include "options.h"
+
+/**
+ * struct library - one that was chosen
+ * @path:  resolved
+ * @fd:	   open until the region is live: keeps device and inode its own
+ * @file:  what it was when it was chosen
+ * @elf:   its shape
+ * @place: where it goes
+ */
+struct library {
+	char *path;
+	int fd;
+	struct stat file;
+	struct mshare_elf elf;
+	struct mshare_place place;
+};
+
+/** struct file_id - what makes two paths the same file */
+struct file_id {
+	dev_t dev;
+	ino_t ino;
+};
+
+/**
+ * struct skipped - one that was left out
+ * @path:   as it was found
+ * @reason: why
+ */
+struct skipped {
+	char *path;
+	char *reason;
+};
+
+/**
+ * struct selection - the outcome
+ * @libraries:	those chosen
+ * @count:	how many
+ * @skipped:	those left out, of which the user was told
+ * @nskipped:	how many
+ * @seen:	device and inode of every file considered so far
+ * @nseen:	how many
+ */
+struct selection {
+	struct library *libraries;
+	size_t count;
+	struct skipped *skipped;
+	size_t nskipped;
+	struct file_id *seen;
+	size_t nseen;
+};
+
+/**
+ * select_libraries() - choose those worth sharing and fit to be shared
+ * @options:	what was asked for
+ * @candidates:	paths
+ * @selection:	receives those chosen, smallest text first, and those not
+ *
+ * Each path left out is named on standard error with the reason, except those
+ * of ld.so's cache that are merely too small.
+ */
+void select_libraries(const struct options *options,
+		      const struct candidates *candidates,
+		      struct selection *selection);
+
+/**
+ * skip() - note that a path was left out, and say so
+ * @selection: where
+ * @path:      which
+ * @reason:    why
+ */
+void skip(struct selection *selection, const char *path, const char *reason);
+
+/**
+ * leave_out() - take a chosen library out again, and say so
+ * @selection: from where
+ * @index:     which
+ * @reason:    why
+ */
+void leave_out(struct selection *selection, size_t index, const char *reason);
+
+/**
+ * free_selection() - forget and close all
+ * @selection: from select_libraries()
+ */
+void free_selection(struct selection *selection);
+
+#endif /* SELECTION_H */
