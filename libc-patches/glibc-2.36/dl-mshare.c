@@ -1,0 +1,292 @@
+/* Libraries whose text is mapped from a region shared by all processes.
+   SPDX-License-Identifier: LGPL-2.1-or-later
+
+   What is decided, and in which order the system is asked, is in mshare/,
+   which knows no libc.  Here is what only glibc knows: its system calls, its
+   link maps, and when a region may be open.  */
+
+#include <dl-mshare.h>
+
+#if DL_MSHARE
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ldsodefs.h>
+#include <libc-pointer-arith.h>
+#include <not-cancel.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+/* Everything of mshare/ is used in this file alone.  */
+#pragma GCC visibility push (hidden)
+#include "mshare/lookup.c"
+#include "mshare/placement.c"
+#include "mshare/reason.c"
+#include "mshare/region.c"
+#include "mshare/segments.c"
+#include "mshare/session.c"
+#pragma GCC visibility pop
+
+/* libc.so.6 and the debuggers were compiled against the link map without
+   l_mshare, which must be a bit that nobody used.  These are the numbers of
+   the unpatched source.  */
+_Static_assert (sizeof (struct link_map) == 1192,
+		"l_mshare must not change the size of struct link_map");
+_Static_assert (offsetof (struct link_map, l_nodelete_active) == 823,
+		"l_mshare must not move a member of struct link_map");
+
+
+/* The only system calls made on a region.  */
+
+/* The result of a system call that returned VALUE, glibc's way.  */
+static inline long int
+result (long int value)
+{
+  return value == -1 ? -errno : value;
+}
+
+int
+mshare_sys_open (const char *name)
+{
+  return result (__open64_nocancel (name,
+				    O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+}
+
+int
+mshare_sys_stat (int fd, struct mshare_file *file)
+{
+  struct __stat64_t64 st;
+
+  if (__fstat64_time64 (fd, &st) < 0)
+    return -errno;
+  *file = (struct mshare_file)
+    {
+      .dev = st.st_dev,
+      .ino = st.st_ino,
+      .size = st.st_size,
+      .ctime_sec = st.st_ctim.tv_sec,
+      .ctime_nsec = st.st_ctim.tv_nsec,
+      .mode = st.st_mode,
+      .uid = st.st_uid,
+    };
+  return 0;
+}
+
+long int
+mshare_sys_read (int fd, void *bytes, size_t size, uint64_t offset)
+{
+  return result (__pread64_nocancel (fd, bytes, size, offset));
+}
+
+long int
+mshare_sys_map (uint64_t address, uint64_t size, int prot, int flags, int fd,
+		uint64_t offset)
+{
+  return result ((long int) __mmap ((void *) address, size, prot, flags, fd,
+				    offset));
+}
+
+void
+mshare_sys_unmap (uint64_t address, uint64_t size)
+{
+  __munmap ((void *) address, size);
+}
+
+void
+mshare_sys_close (int fd)
+{
+  __close_nocancel (fd);
+}
+
+
+/* Between _dl_mshare_start and _dl_mshare_started the calls come from one
+   thread, later ones from under GL(dl_load_lock).  */
+static struct
+{
+  /* LD_MSHARE=off, LD_MSHARE=verbose.  */
+  bool off;
+  bool verbose;
+
+  /* Libraries may be placed.  */
+  bool active;
+
+  /* No code but ours runs until _dl_mshare_started: the region may stay open
+     from one library to the next.  */
+  bool keep_open;
+
+  /* The region is open.  */
+  bool is_open;
+
+  /* The generation that this process uses, 0 before it opened one.  */
+  uint64_t generation;
+
+  /* Valid if is_open.  */
+  struct mshare_session session;
+} mshare;
+
+/* NAME is loaded as ever because of REASON.  */
+static void
+tell_reason (const char *name, enum mshare_reason reason)
+{
+  if (__glibc_unlikely (mshare.verbose))
+    _dl_error_printf ("mshare: %s: %s\n", name,
+		      mshare_reason_string (reason));
+}
+
+/* NAME is placed at ADDRESS.  */
+static void
+tell_address (const char *name, ElfW(Addr) address)
+{
+  if (__glibc_unlikely (mshare.verbose))
+    _dl_error_printf ("mshare: %s: placed at 0x%lx\n", name,
+		      (unsigned long int) address);
+}
+
+void
+_dl_mshare_option (const char *value)
+{
+  mshare.off = strcmp (value, "off") == 0;
+  mshare.verbose = strcmp (value, "verbose") == 0;
+}
+
+void
+_dl_mshare_start (void)
+{
+  mshare.active = !mshare.off;
+  /* Audit modules are told of each library as it is mapped.  */
+  mshare.keep_open = GLRO(dl_naudit) == 0;
+}
+
+static bool
+open_region (void)
+{
+  if (mshare.is_open)
+    return true;
+
+  enum mshare_reason reason
+    = mshare_session_open (&mshare.session, MSHARE_REGION_DEFAULT,
+			   mshare.generation);
+  if (reason == MSHARE_OK)
+    {
+      mshare.is_open = true;
+      mshare.generation = mshare.session.info.generation;
+      return true;
+    }
+
+  tell_reason (MSHARE_REGION_DEFAULT, reason);
+  /* A process that found no region goes on without: nobody pays for looking
+     again.  One that began with a generation looks each time: it may have
+     entered a jail, or the region may be another one by now.  */
+  if (mshare.generation == 0)
+    mshare.active = false;
+  return false;
+}
+
+static void
+close_region (void)
+{
+  if (mshare.is_open)
+    mshare_session_close (&mshare.session);
+  mshare.is_open = false;
+}
+
+void
+_dl_mshare_started (void)
+{
+  close_region ();
+  mshare.keep_open = false;
+}
+
+/* Look the library up in the open region, and decide where it goes.  */
+static enum mshare_reason
+find_place (struct mshare_placement *placement, int fd,
+	    const struct r_file_id *id, const struct mshare_segments *segments)
+{
+  const struct mshare_catalog_entry *entry
+    = mshare_catalog_find (&mshare.session.catalog, id->dev, id->ino);
+  if (entry == NULL)
+    return MSHARE_NOT_LISTED;
+
+  struct mshare_file file;
+  if (mshare_sys_stat (fd, &file) < 0)
+    return MSHARE_FILE_CHANGED;
+  enum mshare_reason reason = mshare_catalog_is_file (entry, &file);
+  if (reason != MSHARE_OK)
+    return reason;
+  return mshare_place (placement, entry, segments, &mshare.session.info);
+}
+
+/* Place the library at FD if that can be done.  */
+static enum mshare_reason
+place_text (struct link_map *l, int fd, const struct r_file_id *id,
+	    const ElfW(Phdr) *phdr)
+{
+  struct mshare_segments segments;
+  struct mshare_placement placement;
+
+  enum mshare_reason reason
+    = mshare_segments_read (&segments, phdr, l->l_phnum);
+  if (reason == MSHARE_OK)
+    reason = find_place (&placement, fd, id, &segments);
+  if (reason == MSHARE_OK)
+    reason = mshare_map_text (&mshare.session, &placement);
+  if (reason == MSHARE_OK)
+    {
+      l->l_addr = placement.base;
+      l->l_map_start = placement.text;
+      l->l_mshare = 1;
+    }
+  return reason;
+}
+
+void
+_dl_mshare_map_text (struct link_map *l, int fd, const struct r_file_id *id,
+		     const ElfW(Phdr) *phdr)
+{
+  /* When the program itself is loaded (ld.so PROGRAM), ID is empty.  */
+  if (!mshare.active || l->l_type == lt_executable || !open_region ())
+    return;
+
+  enum mshare_reason reason = place_text (l, fd, id, phdr);
+  if (reason == MSHARE_OK)
+    tell_address (l->l_name, l->l_map_start);
+  else
+    tell_reason (l->l_name, reason);
+
+  if (!mshare.keep_open)
+    close_region ();
+}
+
+ElfW(Addr)
+_dl_mshare_claim_start (const struct link_map *l)
+{
+  return (l->l_mshare
+	  ? mshare_claim_start (l->l_map_start)
+	  : l->l_map_start);
+}
+
+bool
+_dl_mshare_retry (struct link_map *l, const char *errstring)
+{
+  if (__glibc_likely (!l->l_mshare))
+    return false;
+
+  enum mshare_reason reason = MSHARE_DATA_REFUSED;
+  if (errstring == NULL)
+    /* The data is mapped, the dynamic section can be read.  */
+    reason = mshare_text_is_relocated ((void *) l->l_ld + l->l_addr,
+				       l->l_ldnum);
+  if (reason == MSHARE_OK)
+    return false;
+
+  tell_reason (l->l_name, reason);
+  ElfW(Addr) start = _dl_mshare_claim_start (l);
+  __munmap ((void *) start, l->l_map_end - start);
+  l->l_mshare = 0;
+  l->l_map_start = 0;
+  return true;
+}
+
+#endif
