@@ -24,6 +24,11 @@ print_help() {
 	sed -n '/^# SPDX/,/^[^#]/{/^# SPDX/d;/^#/!d;s/^# \{0,1\}//;p}' "$1"
 }
 
+# need_value "$@": fail unless the option $1 has a value after it.
+need_value() {
+	[ $# -ge 2 ] || die "$1 needs a value (see --help)"
+}
+
 # need COMMAND PACKAGE: fail unless COMMAND is installed.
 need() {
 	command -v "$1" >/dev/null ||

@@ -3,17 +3,19 @@
 #
 # Sourced by run and shell: what a virtual machine is made of.
 
-# Process 1 is a shell that unpacks the payload disk and becomes guest-init:
-# thus the image knows nothing of the harness. No quotes and no "=" in it.
+# Process 1 is a shell that unpacks what comes from the first virtio port and
+# becomes guest-init: the image knows nothing of the harness. No quotes in it.
 guest_boot='mount -t devtmpfs dev /dev; mount -t tmpfs run /run;'
+guest_boot+=' until [ -c /dev/vport0p1 ]; do sleep 0.1; done;'
 guest_boot+=' tar -x --keep-directory-symlink --no-overwrite-dir'
-guest_boot+=' -f /dev/nvme0n2 -C / && exec /run/vm/guest-init'
+guest_boot+=' -f /dev/vport0p1 -C / && exec /run/vm/guest-init'
 
-# make_payload FILE MODE TREE... -- COMMAND...: the disk with what is new in
-# this machine: the trees to be laid over /, guest-init and its command.
+# make_payload FILE MODE LIMIT TREE... -- COMMAND...: an archive of what is new
+# in this machine: the trees to be laid over /, guest-init, its command and the
+# seconds it may take.
 make_payload() {
-	local file=$1 mode=$2 trees=() tree harness
-	shift 2
+	local file=$1 mode=$2 limit=$3 trees=() tree harness
+	shift 3
 	while [ "$1" != -- ]; do
 		trees+=("$1")
 		shift
@@ -24,6 +26,7 @@ make_payload() {
 	mkdir -p "$harness/run/vm"
 	cp "$vm_dir/guest-init" "$harness/run/vm/"
 	echo "$mode" >"$harness/run/vm/mode"
+	echo "$limit" >"$harness/run/vm/limit"
 	echo "${TERM:-dumb} $( (stty size </dev/tty) 2>/dev/null || echo 24 80)" \
 		>"$harness/run/vm/terminal"
 	[ $# -eq 0 ] || printf '%q ' "$@" >"$harness/run/vm/command"
@@ -33,16 +36,14 @@ make_payload() {
 	for tree in "${trees[@]}"; do
 		tar -r --owner=0 --group=0 -f "$file" -C "$tree" .
 	done
-	truncate -s %1M "$file"
 }
 
-# set_machine_args ACCEL SMP MEMORY IMAGE PAYLOAD KERNEL APPEND: sets the array
-# machine_args, QEMU's arguments. One NVMe controller with two name spaces:
-# controllers are found in any order, name spaces are numbered. Ports without
-# ioeventfd: what the guest has written is written when its write() returns.
+# set_machine_args ACCEL SMP MEMORY IMAGE KERNEL APPEND: sets the array
+# machine_args, QEMU's arguments. Its standard input is the payload. One disk
+# only: Linux numbers disks in any order. Ports without ioeventfd: what the
+# guest writes to a port is in the host's file when its write() returns.
 set_machine_args() {
-	local accel=$1 smp=$2 memory=$3 image=$4 payload=$5 kernel=$6 append=$7
-	local cpu threads=multi
+	local accel=$1 smp=$2 memory=$3 image=$4 kernel=$5 append=$6
 
 	machine_args=(-M q35 -m "$memory" -nodefaults -no-user-config
 		-display none -no-reboot)
@@ -56,9 +57,10 @@ set_machine_args() {
 	esac
 	machine_args+=(
 		-drive "file=$image,format=raw,if=none,id=root,snapshot=on,cache=unsafe"
-		-drive "file=$payload,format=raw,if=none,id=payload,readonly=on"
-		-device nvme,id=nvme,serial=ldmshare
-		-device nvme-ns,drive=root,nsid=1 -device nvme-ns,drive=payload,nsid=2
+		-device nvme,drive=root,serial=ldmshare
+		-device virtio-serial-pci,ioeventfd=off
+		-chardev stdio,id=payload,signal=off
+		-device virtserialport,chardev=payload,name=payload
 		-kernel "$kernel"
 		-append "root=/dev/nvme0n1 rw rootwait console=ttyS0 log_buf_len=4M oops=panic panic=-1 $append init=/bin/bash -- -c \"$guest_boot\"")
 }
