@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The ioctls of a region.  What each takes and gives is said in msharefs.h.
+ */
+#include <linux/capability.h>
+#include <linux/file.h>
+#include <linux/mman.h>
+#include <linux/uaccess.h>
+
+#include "compat.h"
+#include "mshare.h"
+
+/* May this caller change the region? */
+static int may_populate(struct file *file)
+{
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	if (!(file->f_mode & FMODE_WRITE))
+		return -EBADF;
+	return mshare_sealed(mshare_region_of(file)) ? -EPERM : 0;
+}
+
+static int do_donate(struct file *file, const void __user *arg)
+{
+	struct mshare_donate donate;
+	int ret = may_populate(file);
+
+	if (ret)
+		return ret;
+	if (copy_from_user(&donate, arg, sizeof(donate)))
+		return -EFAULT;
+	if (donate.flags)
+		return -EINVAL;
+	return mshare_host_donate(mshare_region_of(file), donate.start);
+}
+
+static int check_create(const struct mshare_region *region,
+			const struct mshare_create *create)
+{
+	u64 size = PAGE_ALIGN(create->size);
+
+	if (create->reserved || !create->size || size < create->size ||
+	    offset_in_page(create->region_offset) ||
+	    offset_in_page(create->offset))
+		return -EINVAL;
+	if (create->prot != PROT_READ && create->prot != (PROT_READ | PROT_EXEC))
+		return -EINVAL;
+	if ((create->flags & ~MAP_POPULATE) != (MAP_SHARED | MAP_FIXED))
+		return -EINVAL;
+	if (create->region_offset < MSHARE_WINDOW_SIZE ||
+	    create->region_offset > region->size ||
+	    size > region->size - create->region_offset)
+		return -ERANGE;
+	return 0;
+}
+
+static int map_file(struct mshare_region *region, struct file *file,
+		    const struct mshare_create *create)
+{
+	u64 size = PAGE_ALIGN(create->size);
+	u64 file_size = PAGE_ALIGN(i_size_read(file_inode(file)));
+	pgoff_t pgoff = create->offset >> PAGE_SHIFT;
+	struct mshare_library *lib;
+	int ret;
+
+	ret = mshare_text_accepts(file);
+	if (ret)
+		return ret;
+	if (create->offset > file_size || size > file_size - create->offset)
+		return -ERANGE;
+	lib = mshare_library_add(region, file, create->region_offset, size, pgoff);
+	if (IS_ERR(lib))
+		return PTR_ERR(lib);
+	ret = mshare_host_map(lib, file, create->region_offset, size, pgoff,
+			      create->prot,
+			      MAP_SHARED | (create->flags & MAP_POPULATE));
+	if (ret)
+		mshare_library_forget(lib);
+	return ret;
+}
+
+static int do_create_mapping(struct file *file, const void __user *arg)
+{
+	struct mshare_region *region = mshare_region_of(file);
+	struct mshare_create create;
+	struct file *mapped;
+	int ret = may_populate(file);
+
+	if (ret)
+		return ret;
+	if (copy_from_user(&create, arg, sizeof(create)))
+		return -EFAULT;
+	ret = check_create(region, &create);
+	if (ret)
+		return ret;
+	ret = mshare_host_ready(region);
+	if (ret)
+		return ret;
+	mapped = fget(create.fd);
+	if (!mapped)
+		return -EBADF;
+	ret = map_file(region, mapped, &create);
+	fput(mapped);
+	return ret;
+}
+
+static int do_unmap(struct file *file, const void __user *arg)
+{
+	struct mshare_region *region = mshare_region_of(file);
+	bool sealed = mshare_sealed(region);
+	struct mshare_library *lib;
+	struct mshare_unmap unmap;
+
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	if (!sealed && !(file->f_mode & FMODE_WRITE))
+		return -EBADF;
+	if (copy_from_user(&unmap, arg, sizeof(unmap)))
+		return -EFAULT;
+	lib = mshare_library_at(region, unmap.region_offset);
+	if (!lib)
+		return -ENOENT;
+	if (unmap.size && unmap.size != lib->size)
+		return -EINVAL;
+	if (sealed)
+		mshare_library_retire(lib);
+	else
+		mshare_library_forget(lib);
+	return 0;
+}
+
+static int do_seal(struct file *file)
+{
+	int ret = may_populate(file);
+
+	return ret ?: mshare_region_seal(mshare_region_of(file));
+}
+
+static int do_stat(struct file *file, void __user *arg)
+{
+	struct mshare_stat stat;
+
+	mshare_stat_fill(mshare_region_of(file), &stat);
+	return copy_to_user(arg, &stat, sizeof(stat)) ? -EFAULT : 0;
+}
+
+static int do_library_stat(struct file *file, void __user *arg)
+{
+	struct mshare_library_stat stat;
+	int ret;
+
+	if (copy_from_user(&stat, arg, sizeof(stat)))
+		return -EFAULT;
+	ret = mshare_library_stat_fill(mshare_region_of(file), &stat);
+	if (ret)
+		return ret;
+	return copy_to_user(arg, &stat, sizeof(stat)) ? -EFAULT : 0;
+}
+
+static int do_process_stat(struct file *file, void __user *arg)
+{
+	struct mshare_process_stat stat;
+	int ret;
+
+	if (copy_from_user(&stat, arg, sizeof(stat)))
+		return -EFAULT;
+	if (stat.pid < 0 || stat.reserved)
+		return -EINVAL;
+	if (stat.pid && !capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	ret = mshare_process_stat_fill(mshare_region_of(file), &stat);
+	if (ret)
+		return ret;
+	return copy_to_user(arg, &stat, sizeof(stat)) ? -EFAULT : 0;
+}
+
+static long do_locked(struct file *file, unsigned int cmd, void __user *arg)
+{
+	switch (cmd) {
+	case MSHAREFS_CREATE_MAPPING:
+		return do_create_mapping(file, arg);
+	case MSHAREFS_UNMAP:
+		return do_unmap(file, arg);
+	case MSHAREFS_DONATE:
+		return do_donate(file, arg);
+	case MSHAREFS_SEAL:
+		return do_seal(file);
+	case MSHAREFS_STAT:
+		return do_stat(file, arg);
+	case MSHAREFS_LIBRARY_STAT:
+		return do_library_stat(file, arg);
+	default:
+		return -ENOTTY;
+	}
+}
+
+/**
+ * mshare_ioctl() - ->unlocked_ioctl of a region
+ * @file: the region's file
+ * @cmd: MSHAREFS_*
+ * @arg: address of its struct
+ */
+long mshare_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct inode *inode = file_inode(file);
+	long ret;
+
+	/* Takes another process's mmap_lock, and changes nothing. */
+	if (cmd == MSHAREFS_PROCESS_STAT)
+		return do_process_stat(file, (void __user *)arg);
+
+	inode_lock(inode);
+	ret = do_locked(file, cmd, (void __user *)arg);
+	inode_unlock(inode);
+	return ret;
+}

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * mmap of a region: pads, texts and the catalog.
+ */
+#include <linux/file.h>
+#include <linux/personality.h>
+#include <linux/sched/signal.h>
+
+#include "compat.h"
+#include "mshare.h"
+
+/* Split by munmap, mprotect, madvise...: the window's halves may now differ. */
+static int text_may_split(struct vm_area_struct *vma, unsigned long addr)
+{
+	struct mshare_sharer *sharer = vma->vm_private_data;
+
+	if (sharer && !IS_ALIGNED(addr, MSHARE_WINDOW_SIZE))
+		mshare_uncover(&sharer->links[(addr - sharer->start) /
+					      MSHARE_WINDOW_SIZE]);
+	return 0;
+}
+
+/*
+ * After an application's mprotect() a window is never linked again.  The
+ * notifier alone would not do: it is silent where no PMD is populated yet.
+ */
+static int text_mprotect(struct vm_area_struct *vma, unsigned long start,
+			 unsigned long end, unsigned long newflags)
+{
+	struct mshare_sharer *sharer = vma->vm_private_data;
+
+	if (sharer && ((vma->vm_flags ^ newflags) & ~VM_SOFTDIRTY))
+		mshare_detach_sharer(sharer,
+				     (start - sharer->start) / MSHARE_WINDOW_SIZE,
+				     (end - 1 - sharer->start) / MSHARE_WINDOW_SIZE,
+				     (struct mshare_change){ .private = true });
+	return 0;
+}
+
+/*
+ * Must be there, or each fault is tried again under mmap_lock.  It cannot
+ * sleep and so cannot link.
+ */
+static vm_fault_t text_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t end)
+{
+	return 0;
+}
+
+const struct vm_operations_struct mshare_text_vm_ops = {
+	.open		= mshare_sharer_open,
+	.close		= mshare_sharer_close,
+	.may_split	= text_may_split,
+	.mprotect	= text_mprotect,
+	.fault		= mshare_fault,
+	.huge_fault	= mshare_huge_fault,
+	.map_pages	= text_map_pages,
+};
+
+/* Touching a pad is SIGSEGV, its VMA being PROT_NONE; this is what is left. */
+static vm_fault_t pad_fault(struct vm_fault *vmf)
+{
+	return VM_FAULT_SIGBUS;
+}
+
+const struct vm_operations_struct mshare_pad_vm_ops = {
+	.fault		= pad_fault,
+};
+
+/*
+ * Processes that asked for what a region cannot give them load their libraries
+ * as if there was none: locked memory (a linked window has no page of its own
+ * to lock), readable meaning executable, and a limit on address space, which
+ * pads would use up.
+ */
+static bool process_is_refused(const struct vm_area_struct *vma)
+{
+	const struct mm_struct *mm = vma->vm_mm;
+
+	return (vma->vm_flags & VM_LOCKED) || (mm->def_flags & VM_LOCKED) ||
+	       mm->locked_vm || (current->personality & READ_IMPLIES_EXEC) ||
+	       rlimit(RLIMIT_AS) != RLIM_INFINITY;
+}
+
+static int map_pad(struct vm_area_struct *vma)
+{
+	vm_flags_set(vma, VM_DONTEXPAND | VM_DONTDUMP);
+	vma->vm_ops = &mshare_pad_vm_ops;
+	return 0;
+}
+
+/*
+ * VM_DONTEXPAND makes the VMA one that the core does not lock, merge, collapse
+ * into huge pages or walk for aging.  Never VM_PFNMAP or VM_MIXEDMAP: fork
+ * would copy the shared PTEs.
+ */
+static int map_text(struct mshare_region *region, struct vm_area_struct *vma)
+{
+	unsigned long offset = vma->vm_pgoff << PAGE_SHIFT;
+	unsigned long size = vma->vm_end - vma->vm_start;
+	struct mshare_library *lib = mshare_library_at(region, offset);
+	struct file *text;
+
+	/* A mapping that can never be linked would only hoard private pages. */
+	if (!lib || lib->offset != offset || lib->size != size ||
+	    (vma->vm_start ^ offset) & (MSHARE_WINDOW_SIZE - 1))
+		return -EINVAL;
+	if (!mshare_library_get_user(lib))
+		return -EAGAIN;
+	text = mshare_text_open(lib);
+	if (IS_ERR(text)) {
+		mshare_library_put_user(lib);
+		return PTR_ERR(text);
+	}
+	vma_set_file(vma, text);
+	fput(text);
+	vma->vm_pgoff = lib->pgoff;
+	vm_flags_set(vma, VM_DONTEXPAND);
+	vma->vm_ops = &mshare_text_vm_ops;
+	vma->vm_private_data = NULL;
+	return 0;
+}
+
+static int map_catalog(struct mshare_region *region, struct file *file,
+		       struct vm_area_struct *vma)
+{
+	unsigned long start = vma->vm_pgoff << PAGE_SHIFT;
+	unsigned long size = vma->vm_end - vma->vm_start;
+	unsigned long end = MSHARE_CATALOG_OFFSET +
+			    PAGE_ALIGN(region->catalog_size);
+
+	if (start < MSHARE_CATALOG_OFFSET || start >= end || size > end - start)
+		return -EINVAL;
+	return generic_file_mmap(file, vma);
+}
+
+/**
+ * mshare_mmap() - ->mmap of a region; msharefs.h says what it takes and gives
+ * @file: the region's file
+ * @vma: the mapping
+ */
+int mshare_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct mshare_region *region = mshare_region_of(file);
+	unsigned long prot = vma->vm_flags & (VM_READ | VM_WRITE | VM_EXEC);
+
+	if ((vma->vm_flags & VM_MAYSHARE) || (prot & VM_WRITE))
+		return -EACCES;
+	if (!mshare_sealed(region))
+		return -EAGAIN;
+	if (prot == VM_READ)
+		return map_catalog(region, file, vma);
+	if (prot && prot != (VM_READ | VM_EXEC))
+		return -EINVAL;
+	if ((vma->vm_pgoff << PAGE_SHIFT) + (vma->vm_end - vma->vm_start) >
+	    region->size)
+		return -EINVAL;
+	if (READ_ONCE(region->retired) || process_is_refused(vma)) {
+		mshare_count(region, MSHARE_REFUSALS, 1);
+		return -EAGAIN;
+	}
+	return prot ? map_text(region, vma) : map_pad(vma);
+}

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * mshare: shared page tables for regions of libraries
+ *
+ * A region (region.c) is a file of msharefs (fs.c, ioctl.c).  It has a host mm
+ * (host.c) that belongs to no process and holds libraries (text.c).  A library
+ * takes whole windows (window.c) of 2 MiB: what one page of PTEs maps.
+ *
+ * A process that maps a library's text (map.c) becomes, at its first fault
+ * (fault.c), a sharer of that library (sharer.c).  Each of its windows has a
+ * link: while it is attached, the process's PMD points to the host's PTEs.
+ *
+ * Objects and who holds them:
+ *
+ *	inode of msharefs ---.
+ *	library in use ------+-> region --> its libraries --> windows
+ *	text VMA's file -----'
+ *	text VMA ------------------> sharer --> links
+ *
+ * Locks, outermost first:
+ *
+ *	region inode's lock	mappings, catalog and size until the seal
+ *	mmap_lock or VMA lock	of a sharer: its VMAs, sharer registration
+ *	mmu notifier sequences	host's and sharer's: see window.c
+ *	window->lock		links of a window, their flags
+ *	sharer's PMD lock	the PMD entry
+ *
+ * region->users_lock and region->snapshots_lock are leaves.  The host's
+ * mmap_lock is never waited for with a sharer's held: same lock class.
+ */
+#ifndef MSHARE_H
+#define MSHARE_H
+
+#include <linux/fs.h>
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/mm.h>
+#include <linux/mmu_notifier.h>
+#include <linux/msharefs.h>
+#include <linux/spinlock.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+
+#define MSHARE_WINDOW_PAGES	(MSHARE_WINDOW_SIZE >> PAGE_SHIFT)
+#define MSHARE_REGION_MAX	(1UL << 38)
+
+static_assert(MSHARE_WINDOW_SIZE == PMD_SIZE);
+
+struct mshare_sharer;
+
+enum mshare_counter {
+	MSHARE_SHARERS,
+	MSHARE_ATTACHED,
+	MSHARE_ATTACHES,
+	MSHARE_DETACHES_HOST,
+	MSHARE_DETACHES_SHARER,
+	MSHARE_HOST_FAULTS,
+	MSHARE_PRIVATE_PAGES,
+	MSHARE_PRIVATE_WINDOWS,
+	MSHARE_REFUSALS,
+	MSHARE_FLUSHES,
+	MSHARE_NR_COUNTERS,
+};
+
+/* A region's state only ever goes down this list. */
+enum mshare_state {
+	MSHARE_EMPTY,		/* may get a size and a host */
+	MSHARE_DONATED,		/* has a host mm, the donor may still run */
+	MSHARE_POPULATING,	/* host mm is ours alone and empty of the donor */
+	MSHARE_STATE_SEALED,	/* nothing changes any more, may be mapped */
+};
+
+/**
+ * struct mshare_region - one file of msharefs
+ * @ref:	held by the inode, and by each open text file of its libraries
+ * @state:	enum mshare_state; changes under the inode's lock
+ * @retired:	unlinked; changes under @users_lock
+ * @start:	agreed address
+ * @size:	bytes, equal to the inode's size
+ * @catalog_size: bytes of catalog written so far
+ * @generation:	number given by the seal
+ * @host:	the host mm; we hold one of its mm_users until the end
+ * @shadow:	where in @host each text is mapped a second time
+ * @libraries:	by the index of each library's first window; entries stay
+ *		until the region is freed
+ * @users_lock:	@retired, and users and retired of the libraries
+ * @opens:	descriptors of the file
+ * @snapshots_lock: @snapshots
+ * @snapshots:	private pages a fault may still hold locked (fault.c)
+ * @counters:	by enum mshare_counter
+ */
+struct mshare_region {
+	struct kref ref;
+	enum mshare_state state;
+	bool retired;
+	unsigned long start;
+	unsigned long size;
+	unsigned long catalog_size;
+	u64 generation;
+	struct mm_struct *host;
+	unsigned long shadow;
+	struct xarray libraries;
+	spinlock_t users_lock;
+	atomic_t opens;
+	spinlock_t snapshots_lock;
+	struct list_head snapshots;
+	atomic_long_t counters[MSHARE_NR_COUNTERS];
+};
+
+/* One CREATE_MAPPING: @size bytes of the file at @offset of the region. */
+struct mshare_segment {
+	struct list_head list;
+	unsigned long offset;
+	unsigned long size;
+};
+
+/**
+ * struct mshare_window - the host's side of one window
+ * @lock:	everything below, and the flags of the links to this window
+ * @links:	attached sharers
+ * @live:	attaching is allowed: set by the seal, cleared for good before
+ *		the module unmaps anything from the host here
+ * @flushing:	detaches whose TLB flush is not complete
+ * @pending:	CPUs of those flushes; cleared when @flushing drops to 0
+ */
+struct mshare_window {
+	spinlock_t lock;
+	struct hlist_head links;
+	bool live;
+	unsigned int flushing;
+	cpumask_var_t pending;
+};
+
+/**
+ * struct mshare_flush - CPUs to be flushed by one invalidation of many windows
+ * @mask:	preallocated
+ * @busy:	@mask is in use; who finds it so flushes all CPUs instead
+ */
+struct mshare_flush {
+	cpumask_var_t mask;
+	unsigned long busy;
+};
+
+/**
+ * struct mshare_library - a library's text in a region
+ * @region:	the region it belongs to
+ * @segments:	struct mshare_segment, the host mappings it is made of
+ * @offset:	region offset of the first byte of text
+ * @size:	bytes of text
+ * @pgoff:	page offset of that byte in the file
+ * @file:	the library as the tool opened it: names it in /proc
+ * @real:	the file the host maps: @file, or what is below an overlayfs
+ * @anchor:	file of the library's internal inode (text.c)
+ * @first:	first window, counted from the region's start
+ * @nr_windows:	windows it touches
+ * @windows:	@nr_windows of them, from the seal on
+ * @notifier:	host side, over @windows
+ * @flush:	for @notifier
+ * @users:	open text files; under region->users_lock
+ * @retired:	no new users; under region->users_lock
+ * @drop:	unmaps a retired library from the host after its last user
+ * @sharers:	registered sharers
+ * @attached:	(process, window) pairs linked
+ */
+struct mshare_library {
+	struct mshare_region *region;
+	struct list_head segments;
+	unsigned long offset;
+	unsigned long size;
+	pgoff_t pgoff;
+	struct file *file;
+	struct file *real;
+	struct file *anchor;
+	unsigned long first;
+	unsigned int nr_windows;
+	struct mshare_window *windows;
+	struct mmu_interval_notifier notifier;
+	struct mshare_flush flush;
+	unsigned int users;
+	bool retired;
+	struct work_struct drop;
+	atomic_long_t sharers;
+	atomic_long_t attached;
+};
+
+/**
+ * struct mshare_link - one window of one sharer
+ * @node:	in window->links while attached
+ * @sharer:	the sharer it belongs to
+ * @pmd:	the PMD entry, valid while attached
+ * @covered:	the window is covered without a gap by mappings of the region
+ *		at one displacement, so that it may be attached
+ * @private:	the process has PTEs of its own here; sticky
+ *
+ * All under window->lock.
+ */
+struct mshare_link {
+	struct hlist_node node;
+	struct mshare_sharer *sharer;
+	pmd_t *pmd;
+	bool covered;
+	bool private;
+};
+
+/**
+ * struct mshare_sharer - a library mapped by an mm at one displacement
+ * @notifier:	sharer side, over all windows of the library
+ * @library:	the library; its VMAs' files hold it
+ * @start:	address of the library's first window in this mm
+ * @vmas:	text VMAs whose vm_private_data point here
+ * @flush:	for @notifier
+ * @links:	one for each window of the library
+ */
+struct mshare_sharer {
+	struct mmu_interval_notifier notifier;
+	struct mshare_library *library;
+	unsigned long start;
+	refcount_t vmas;
+	struct mshare_flush flush;
+	struct mshare_link links[];
+};
+
+/* fs.c */
+int mshare_fs_init(void);
+void mshare_fs_exit(void);
+struct mshare_region *mshare_region_of(struct file *file);
+
+/* ioctl.c */
+long mshare_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
+
+/* region.c */
+int mshare_region_init(void);
+void mshare_region_exit(void);
+struct mshare_region *mshare_region_alloc(void);
+void mshare_region_put(struct mshare_region *region);
+void mshare_region_retire(struct mshare_region *region);
+int mshare_region_seal(struct mshare_region *region);
+struct mshare_library *mshare_library_at(struct mshare_region *region,
+					 unsigned long offset);
+struct mshare_library *mshare_library_add(struct mshare_region *region,
+					  struct file *file,
+					  unsigned long offset,
+					  unsigned long size, pgoff_t pgoff);
+void mshare_library_forget(struct mshare_library *lib);
+void mshare_library_retire(struct mshare_library *lib);
+bool mshare_library_get_user(struct mshare_library *lib);
+void mshare_library_put_user(struct mshare_library *lib);
+static inline bool mshare_sealed(const struct mshare_region *region)
+{
+	/* Pairs with the release in mshare_region_seal(). */
+	return smp_load_acquire(&region->state) == MSHARE_STATE_SEALED;
+}
+
+/* host.c */
+int mshare_host_init(void);
+void mshare_host_exit(void);
+int mshare_host_donate(struct mshare_region *region, unsigned long start);
+int mshare_host_ready(struct mshare_region *region);
+int mshare_host_map(struct mshare_library *lib, struct file *file,
+		    unsigned long offset, unsigned long size, pgoff_t pgoff,
+		    unsigned long prot, unsigned long flags);
+int mshare_host_check(struct mshare_library *lib);
+int mshare_host_watch(struct mshare_library *lib);
+void mshare_host_drop(struct mshare_library *lib);
+int mshare_host_fault(struct mshare_region *region, unsigned long addr);
+
+/* text.c */
+int mshare_text_init(void);
+void mshare_text_exit(void);
+int mshare_text_accepts(struct file *file);
+struct file *mshare_text_create(struct mshare_library *lib);
+struct file *mshare_text_open(struct mshare_library *lib);
+struct mshare_library *mshare_text_library(const struct vm_area_struct *vma);
+
+/* map.c */
+extern const struct vm_operations_struct mshare_text_vm_ops;
+extern const struct vm_operations_struct mshare_pad_vm_ops;
+int mshare_mmap(struct file *file, struct vm_area_struct *vma);
+
+/* fault.c */
+vm_fault_t mshare_fault(struct vm_fault *vmf);
+vm_fault_t mshare_huge_fault(struct vm_fault *vmf, unsigned int order);
+void mshare_snapshots_prune(struct mshare_region *region);
+
+/* sharer.c */
+void mshare_sharer_register(struct mm_struct *mm, unsigned long addr,
+			    struct file *file);
+void mshare_sharer_cover(struct mm_struct *mm, unsigned long addr,
+			 struct file *file);
+void mshare_sharer_give_up(struct mm_struct *mm, unsigned long addr,
+			   struct file *file);
+void mshare_sharer_open(struct vm_area_struct *vma);
+void mshare_sharer_close(struct vm_area_struct *vma);
+bool mshare_vma_is_plain_text(const struct vm_area_struct *vma);
+unsigned long mshare_vma_start(const struct vm_area_struct *vma,
+			       const struct mshare_library *lib);
+
+/* window.c */
+enum mshare_attach {
+	MSHARE_LINKED,		/* attached, by us or just before us */
+	MSHARE_AGAIN,		/* something changed meanwhile: fault again */
+	MSHARE_ABSENT,		/* the host has no PTE for this address yet */
+	MSHARE_UNCOVERED,	/* not known to be covered */
+	MSHARE_PRIVATE,		/* the process must be served privately */
+};
+enum mshare_side { MSHARE_HOST_SIDE, MSHARE_SHARER_SIDE };
+
+int mshare_windows_alloc(struct mshare_library *lib);
+void mshare_windows_free(struct mshare_library *lib);
+void mshare_windows_set_live(struct mshare_library *lib, bool live);
+enum mshare_attach mshare_attach(struct mshare_link *link, unsigned long addr,
+				 pmd_t *pmd);
+void mshare_make_private(struct mshare_link *link);
+void mshare_uncover(struct mshare_link *link);
+void mshare_detach_host(struct mshare_library *lib, unsigned int first,
+			unsigned int last);
+struct mshare_change {
+	bool uncover;		/* coverage is to be computed again */
+	bool private;		/* never attach again */
+	bool private_if_linked;	/* never attach again what is attached now */
+};
+void mshare_detach_sharer(struct mshare_sharer *sharer, unsigned int first,
+			  unsigned int last, struct mshare_change change);
+static inline struct mshare_window *mshare_window_of(const struct mshare_link *link)
+{
+	const struct mshare_sharer *sharer = link->sharer;
+
+	return &sharer->library->windows[link - sharer->links];
+}
+
+/* stat.c */
+static inline void mshare_count(struct mshare_region *region,
+				enum mshare_counter counter, long n)
+{
+	atomic_long_add(n, &region->counters[counter]);
+}
+void mshare_info_fill(struct mshare_region *region, struct mshare_info *info);
+void mshare_stat_fill(struct mshare_region *region, struct mshare_stat *stat);
+int mshare_library_stat_fill(struct mshare_region *region,
+			     struct mshare_library_stat *stat);
+int mshare_process_stat_fill(struct mshare_region *region,
+			     struct mshare_process_stat *stat);
+
+#endif /* MSHARE_H */

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What a region tells about itself.
+ */
+#include <linux/pid.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/task.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "compat.h"
+#include "mshare.h"
+
+/**
+ * mshare_info_fill() - what read(2) gives at offset 0
+ * @region: the region
+ * @info: all of it is set
+ */
+void mshare_info_fill(struct mshare_region *region, struct mshare_info *info)
+{
+	bool sealed = mshare_sealed(region);
+
+	*info = (struct mshare_info){
+		.start = region->start,
+		.size = region->size,
+		.generation = sealed ? region->generation : 0,
+		.catalog_size = region->catalog_size,
+		.flags = (sealed ? MSHARE_SEALED : 0) |
+			 (READ_ONCE(region->retired) ? MSHARE_RETIRED : 0),
+	};
+}
+
+static u64 counter(struct mshare_region *region, enum mshare_counter i)
+{
+	return atomic_long_read(&region->counters[i]);
+}
+
+/**
+ * mshare_stat_fill() - MSHAREFS_STAT
+ * @region: the region, its inode locked
+ * @stat: all of it is set
+ */
+void mshare_stat_fill(struct mshare_region *region, struct mshare_stat *stat)
+{
+	struct mshare_library *lib;
+	unsigned long index;
+
+	*stat = (struct mshare_stat){
+		.sharers = counter(region, MSHARE_SHARERS),
+		.attached = counter(region, MSHARE_ATTACHED),
+		.attaches = counter(region, MSHARE_ATTACHES),
+		.detaches_host = counter(region, MSHARE_DETACHES_HOST),
+		.detaches_sharer = counter(region, MSHARE_DETACHES_SHARER),
+		.host_faults = counter(region, MSHARE_HOST_FAULTS),
+		.private_pages = counter(region, MSHARE_PRIVATE_PAGES),
+		.private_windows = counter(region, MSHARE_PRIVATE_WINDOWS),
+		.refusals = counter(region, MSHARE_REFUSALS),
+		.flushes = counter(region, MSHARE_FLUSHES),
+	};
+	if (region->host)
+		stat->host_pgtables = mm_pgtables_bytes(region->host);
+	xa_for_each(&region->libraries, index, lib) {
+		stat->libraries++;
+		stat->windows += lib->nr_windows;
+	}
+}
+
+/**
+ * mshare_library_stat_fill() - MSHAREFS_LIBRARY_STAT
+ * @region: the region, its inode locked
+ * @stat: region_offset is read, then all of it is set
+ *
+ * Return: 0, or -ENOENT.
+ */
+int mshare_library_stat_fill(struct mshare_region *region,
+			     struct mshare_library_stat *stat)
+{
+	unsigned long offset = stat->region_offset;
+	struct mshare_library *lib;
+	unsigned long index;
+
+	xa_for_each(&region->libraries, index, lib) {
+		if (lib->offset + lib->size <= offset)
+			continue;
+		*stat = (struct mshare_library_stat){
+			.region_offset = lib->offset,
+			.size = lib->size,
+			.windows = lib->nr_windows,
+			.sharers = atomic_long_read(&lib->sharers),
+			.attached = atomic_long_read(&lib->attached),
+			.flags = READ_ONCE(lib->retired) ?
+				 MSHARE_LIBRARY_RETIRED : 0,
+		};
+		return 0;
+	}
+	return -ENOENT;
+}
+
+static struct mm_struct *mm_of_pid(pid_t nr)
+{
+	struct task_struct *task;
+	struct mm_struct *mm;
+	struct pid *pid;
+
+	if (!nr)
+		return get_task_mm(current);
+	pid = find_get_pid(nr);
+	task = get_pid_task(pid, PIDTYPE_PID);
+	put_pid(pid);
+	if (!task)
+		return NULL;
+	mm = get_task_mm(task);
+	put_task_struct(task);
+	return mm;
+}
+
+static u8 link_flags(struct mshare_link *link)
+{
+	struct mshare_window *window = mshare_window_of(link);
+	u8 flags = MSHARE_WINDOW_MAPPED;
+
+	spin_lock(&window->lock);
+	if (!hlist_unhashed(&link->node))
+		flags |= MSHARE_WINDOW_ATTACHED;
+	if (link->private)
+		flags |= MSHARE_WINDOW_PRIVATE;
+	spin_unlock(&window->lock);
+	return flags;
+}
+
+/* The windows one text VMA reaches. */
+static void vma_windows(const struct vm_area_struct *vma, u8 *windows)
+{
+	struct mshare_library *lib = mshare_text_library(vma);
+	struct mshare_sharer *sharer = vma->vm_private_data;
+	unsigned long start = mshare_vma_start(vma, lib);
+	unsigned long i = (vma->vm_start - start) / MSHARE_WINDOW_SIZE;
+	unsigned long last = (vma->vm_end - 1 - start) / MSHARE_WINDOW_SIZE;
+
+	for (; i <= last && i < lib->nr_windows; i++)
+		windows[lib->first + i] |= sharer ?
+			link_flags(&sharer->links[i]) : MSHARE_WINDOW_MAPPED;
+}
+
+static int mm_windows(struct mm_struct *mm, struct mshare_region *region,
+		      u8 *windows)
+{
+	struct vm_area_struct *vma;
+
+	if (mmap_read_lock_killable(mm))
+		return -EINTR;
+	for (vma = find_vma(mm, 0); vma; vma = find_vma(mm, vma->vm_end))
+		if (vma->vm_ops == &mshare_text_vm_ops &&
+		    mshare_text_library(vma)->region == region)
+			vma_windows(vma, windows);
+	mmap_read_unlock(mm);
+	return 0;
+}
+
+/**
+ * mshare_process_stat_fill() - MSHAREFS_PROCESS_STAT
+ * @region: the region
+ * @stat: pid, nr and windows are read; nr and attached are set
+ *
+ * Return: 0, -ESRCH, -EFAULT, -ENOMEM or -EINTR.
+ */
+int mshare_process_stat_fill(struct mshare_region *region,
+			     struct mshare_process_stat *stat)
+{
+	unsigned long nr = region->size / MSHARE_WINDOW_SIZE, i;
+	struct mm_struct *mm;
+	u8 *windows;
+	int ret;
+
+	mm = mm_of_pid(stat->pid);
+	if (!mm)
+		return -ESRCH;
+	windows = kvzalloc(nr ?: 1, GFP_KERNEL_ACCOUNT);
+	ret = windows ? mm_windows(mm, region, windows) : -ENOMEM;
+	mmput(mm);
+	if (ret)
+		goto out;
+
+	stat->attached = 0;
+	for (i = 0; i < nr; i++)
+		stat->attached += !!(windows[i] & MSHARE_WINDOW_ATTACHED);
+	if (stat->windows &&
+	    copy_to_user(u64_to_user_ptr(stat->windows), windows,
+			 min_t(unsigned long, stat->nr, nr)))
+		ret = -EFAULT;
+	stat->nr = nr;
+out:
+	kvfree(windows);
+	return ret;
+}

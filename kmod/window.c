@@ -1,0 +1,421 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Windows: linking the host's page of PTEs into a sharer's PMD, and taking the
+ * link back.  The core kernel regards a linked table as the sharer's own, so
+ * this is what keeps it true:
+ *
+ *  - While anyone is attached to a table, only none -> present transitions and
+ *    accessed bits happen in it.  Whatever else is to change is announced by
+ *    the host's mmu notifier, and every sharer is detached and flushed before
+ *    the announcement returns (mshare_detach_host).
+ *
+ *  - Whatever is to change in a sharer's range is announced by the sharer's
+ *    mmu notifier, and this sharer is detached and flushed before that returns
+ *    (mshare_detach_sharer).
+ *
+ *  - Attaching is decided under window->lock, after both notifiers' sequences
+ *    were found unchanged there.  An invalidation sets its sequence before it
+ *    takes the first window lock, so that it either finds the link and takes
+ *    it back, or is seen by the one who is about to make it.
+ *
+ *  - A detach is not complete before its TLB flush is, and no lock is held
+ *    while that is waited for.  Until then the window keeps the CPUs in
+ *    ->pending; whoever invalidates the window meanwhile, on either side,
+ *    flushes these too before it returns, even if it finds no link.
+ *
+ *  - A linked table is not counted in the sharer's page tables: the links are
+ *    gone before the core kernel frees or counts any.
+ *
+ *  - "Present" is never remembered: the host can lose a page of PTEs without
+ *    any change of its VMAs, so attaching reads the host's PMD each time.
+ */
+#include <linux/cpumask.h>
+#include <linux/pgtable.h>
+#include <linux/slab.h>
+#include <linux/smp.h>
+#include <asm/pgalloc.h>
+#include <asm/tlbflush.h>
+
+#include "compat.h"
+#include "mshare.h"
+
+/* Links taken back in one go under a window's lock. */
+#define DETACH_BATCH	64
+
+/**
+ * mshare_windows_alloc() - make the windows of a library, none of them live
+ * @lib: the library, its first and nr_windows set
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int mshare_windows_alloc(struct mshare_library *lib)
+{
+	unsigned int i;
+
+	lib->windows = kvcalloc(lib->nr_windows, sizeof(*lib->windows),
+				GFP_KERNEL);
+	if (!lib->windows)
+		return -ENOMEM;
+	for (i = 0; i < lib->nr_windows; i++) {
+		struct mshare_window *window = &lib->windows[i];
+
+		spin_lock_init(&window->lock);
+		INIT_HLIST_HEAD(&window->links);
+		if (!zalloc_cpumask_var(&window->pending, GFP_KERNEL))
+			goto err;
+	}
+	if (!zalloc_cpumask_var(&lib->flush.mask, GFP_KERNEL))
+		goto err;
+	return 0;
+
+err:
+	mshare_windows_free(lib);
+	return -ENOMEM;
+}
+
+/**
+ * mshare_windows_free() - free the windows of a library
+ * @lib: a library without sharers; may have no windows
+ */
+void mshare_windows_free(struct mshare_library *lib)
+{
+	unsigned int i;
+
+	if (!lib->windows)
+		return;
+	for (i = 0; i < lib->nr_windows; i++) {
+		WARN_ON_ONCE(!hlist_empty(&lib->windows[i].links));
+		free_cpumask_var(lib->windows[i].pending);
+	}
+	free_cpumask_var(lib->flush.mask);
+	kvfree(lib->windows);
+	lib->windows = NULL;
+}
+
+/**
+ * mshare_windows_set_live() - allow or forbid attaching to a library
+ * @lib: the library
+ * @live: true at the seal; false, for good, before the host loses mappings:
+ *	the core kernel announces an unmap as over before it frees the tables
+ */
+void mshare_windows_set_live(struct mshare_library *lib, bool live)
+{
+	unsigned int i;
+
+	for (i = 0; i < lib->nr_windows; i++) {
+		spin_lock(&lib->windows[i].lock);
+		lib->windows[i].live = live;
+		spin_unlock(&lib->windows[i].lock);
+	}
+}
+
+static void flush_local(void *unused)
+{
+	__flush_tlb_all();
+}
+
+/* Take the preallocated mask, or NULL if it is in use: then flush every CPU. */
+static struct cpumask *flush_begin(struct mshare_flush *flush)
+{
+	if (test_and_set_bit_lock(0, &flush->busy))
+		return NULL;
+	cpumask_clear(flush->mask);
+	return flush->mask;
+}
+
+static void flush_end(struct mshare_flush *flush, struct cpumask *mask)
+{
+	if (mask)
+		clear_bit_unlock(0, &flush->busy);
+}
+
+/*
+ * Everything is flushed, global entries and all address spaces: the caches of
+ * paging structures must lose the table too, on lazy CPUs as well.
+ */
+static void flush_cpus(struct mshare_region *region, const struct cpumask *mask)
+{
+	if (mask && cpumask_empty(mask))
+		return;
+	mshare_count(region, MSHARE_FLUSHES, 1);
+	on_each_cpu_mask(mask ?: cpu_online_mask, flush_local, NULL, true);
+}
+
+/*
+ * Clear the PMD entry.  The CPUs that may have cached it go to ->pending; one
+ * that is not in mm_cpumask() now finds the raised tlb_gen when it next
+ * switches to this mm.  Raising it also orders the cleared entry before the
+ * reading of the mask, against switch_mm() on the other side.
+ */
+static void unlink_locked(struct mshare_window *window, struct mshare_link *link)
+{
+	struct mm_struct *mm = link->sharer->notifier.mm;
+	spinlock_t *ptl;
+
+	ptl = pmd_lock(mm, link->pmd);
+	pmd_clear(link->pmd);
+	spin_unlock(ptl);
+	hlist_del_init(&link->node);
+	link->pmd = NULL;
+
+	atomic64_inc_return(&mm->context.tlb_gen);
+	cpumask_or(window->pending, window->pending, mm_cpumask(mm));
+
+	atomic_long_dec(&link->sharer->library->attached);
+	mshare_count(link->sharer->library->region, MSHARE_ATTACHED, -1);
+}
+
+/* From ->flushing++ to complete_flush() a window's pending CPUs are ours too. */
+static void collect_pending_locked(struct mshare_window *window,
+				   struct cpumask *mask, bool *needed)
+{
+	if (cpumask_empty(window->pending))
+		return;
+	*needed = true;
+	if (mask)
+		cpumask_or(mask, mask, window->pending);
+}
+
+static void complete_flush(struct mshare_window *window)
+{
+	spin_lock(&window->lock);
+	if (!--window->flushing)
+		cpumask_clear(window->pending);
+	spin_unlock(&window->lock);
+}
+
+/* Detach all, in batches: the window's lock is never held for long. */
+static void detach_all(struct mshare_library *lib, struct mshare_window *window,
+		       struct cpumask *mask, bool *needed)
+{
+	struct mshare_link *link;
+	struct hlist_node *next;
+	unsigned int n;
+
+	spin_lock(&window->lock);
+	window->flushing++;
+	do {
+		n = 0;
+		hlist_for_each_entry_safe(link, next, &window->links, node) {
+			if (n == DETACH_BATCH)
+				break;
+			unlink_locked(window, link);
+			n++;
+		}
+		mshare_count(lib->region, MSHARE_DETACHES_HOST, n);
+		if (n < DETACH_BATCH)
+			break;
+		spin_unlock(&window->lock);
+		spin_lock(&window->lock);
+	} while (true);
+	collect_pending_locked(window, mask, needed);
+	spin_unlock(&window->lock);
+}
+
+/**
+ * mshare_detach_host() - detach every sharer from some windows
+ * @lib: the library
+ * @first: first window, counted from the library's first
+ * @last: last window
+ *
+ * The caller has made sure that nobody attaches meanwhile: by the notifier's
+ * sequence, or by windows that are no longer live.  On return no CPU can reach
+ * the tables through a sharer.
+ */
+void mshare_detach_host(struct mshare_library *lib, unsigned int first,
+			unsigned int last)
+{
+	struct cpumask *mask = flush_begin(&lib->flush);
+	bool needed = false;
+	unsigned int i;
+
+	for (i = first; i <= last; i++)
+		detach_all(lib, &lib->windows[i], mask, &needed);
+	if (needed)
+		flush_cpus(lib->region, mask);
+	for (i = first; i <= last; i++)
+		complete_flush(&lib->windows[i]);
+	flush_end(&lib->flush, mask);
+}
+
+static void detach_one(struct mshare_link *link, struct mshare_change change,
+		       struct cpumask *mask, bool *needed)
+{
+	struct mshare_region *region = link->sharer->library->region;
+	struct mshare_window *window = mshare_window_of(link);
+	bool attached;
+
+	spin_lock(&window->lock);
+	window->flushing++;
+	attached = !hlist_unhashed(&link->node);
+	if (change.uncover)
+		link->covered = false;
+	if (change.private || (change.private_if_linked && attached)) {
+		if (!link->private)
+			mshare_count(region, MSHARE_PRIVATE_WINDOWS, 1);
+		link->private = true;
+	}
+	if (attached) {
+		unlink_locked(window, link);
+		mshare_count(region, MSHARE_DETACHES_SHARER, 1);
+	}
+	collect_pending_locked(window, mask, needed);
+	spin_unlock(&window->lock);
+}
+
+/**
+ * mshare_detach_sharer() - detach one sharer from some windows
+ * @sharer: the sharer
+ * @first: first window, counted from the library's first
+ * @last: last window
+ * @change: what else becomes of the links, in the same moment
+ *
+ * On return no CPU can reach the host's tables through this sharer, unless
+ * somebody attached it again.
+ */
+void mshare_detach_sharer(struct mshare_sharer *sharer, unsigned int first,
+			  unsigned int last, struct mshare_change change)
+{
+	struct mshare_library *lib = sharer->library;
+	struct cpumask *mask = flush_begin(&sharer->flush);
+	bool needed = false;
+	unsigned int i;
+
+	for (i = first; i <= last; i++)
+		detach_one(&sharer->links[i], change, mask, &needed);
+	if (needed)
+		flush_cpus(lib->region, mask);
+	for (i = first; i <= last; i++)
+		complete_flush(&lib->windows[i]);
+	flush_end(&sharer->flush, mask);
+}
+
+/**
+ * mshare_make_private() - detach a link and never attach it again
+ * @link: the link
+ *
+ * Comes before any page is handed to the core kernel for this window: the
+ * core would put it into whatever table the PMD points to, and that must not
+ * be the host's, now or later.
+ */
+void mshare_make_private(struct mshare_link *link)
+{
+	unsigned int i = link - link->sharer->links;
+
+	mshare_detach_sharer(link->sharer, i, i,
+			     (struct mshare_change){ .private = true });
+}
+
+/**
+ * mshare_uncover() - detach a link until its coverage is computed again
+ * @link: the link
+ */
+void mshare_uncover(struct mshare_link *link)
+{
+	unsigned int i = link - link->sharer->links;
+
+	mshare_detach_sharer(link->sharer, i, i,
+			     (struct mshare_change){ .uncover = true });
+}
+
+/*
+ * The host's PMD entry for an address.  Tables above the PMD stay as long as
+ * the host has mappings there, which is as long as windows are live.
+ */
+static pmd_t host_pmd(struct mm_struct *host, unsigned long addr)
+{
+	pgd_t *pgd = pgd_offset(host, addr);
+	p4d_t *p4d;
+	pud_t *pud;
+
+	if (!pgd_present(*pgd))
+		return __pmd(0);
+	p4d = p4d_offset(pgd, addr);
+	if (!p4d_present(*p4d))
+		return __pmd(0);
+	pud = pud_offset(p4d, addr);
+	if (!pud_present(*pud) || pud_leaf(*pud))
+		return __pmd(0);
+	return pmdp_get_lockless(pmd_offset(pud, addr));
+}
+
+static bool pte_present_in(pmd_t table, unsigned long addr)
+{
+	pte_t *pte = (pte_t *)pmd_page_vaddr(table) + pte_index(addr);
+
+	return pte_present(ptep_get(pte));
+}
+
+static enum mshare_attach attach_locked(struct mshare_window *window,
+					struct mshare_link *link,
+					unsigned long host_addr, pmd_t *pmd)
+{
+	struct mshare_library *lib = link->sharer->library;
+	struct mm_struct *mm = link->sharer->notifier.mm;
+	enum mshare_attach ret = MSHARE_LINKED;
+	pmd_t table;
+	spinlock_t *ptl;
+
+	if (!window->live || link->private)
+		return MSHARE_PRIVATE;
+	if (!link->covered)
+		return MSHARE_UNCOVERED;
+	table = host_pmd(lib->region->host, host_addr);
+	if (!pmd_present(table))
+		return MSHARE_ABSENT;
+	if (pmd_leaf(table))
+		return MSHARE_PRIVATE;
+	if (!pte_present_in(table, host_addr))
+		return MSHARE_ABSENT;
+	if (!hlist_unhashed(&link->node))
+		return MSHARE_LINKED;
+
+	ptl = pmd_lock(mm, pmd);
+	if (pmd_none(*pmd))
+		pmd_populate(mm, pmd, pmd_pgtable(table));
+	else
+		ret = MSHARE_PRIVATE;	/* has a table of its own already */
+	spin_unlock(ptl);
+
+	if (ret == MSHARE_LINKED) {
+		link->pmd = pmd;
+		hlist_add_head(&link->node, &window->links);
+		atomic_long_inc(&lib->attached);
+		mshare_count(lib->region, MSHARE_ATTACHED, 1);
+		mshare_count(lib->region, MSHARE_ATTACHES, 1);
+	}
+	return ret;
+}
+
+/**
+ * mshare_attach() - link a window
+ * @link: the sharer's link
+ * @addr: the address in the sharer that faulted
+ * @pmd: the sharer's PMD entry for it
+ *
+ * The caller holds the fault's lock and has checked the flags of its VMA.
+ * Sleeps until invalidations that run on either side have ended.
+ */
+enum mshare_attach mshare_attach(struct mshare_link *link, unsigned long addr,
+				 pmd_t *pmd)
+{
+	struct mshare_sharer *sharer = link->sharer;
+	struct mshare_library *lib = sharer->library;
+	struct mshare_window *window = mshare_window_of(link);
+	unsigned long host_addr = addr - sharer->start + lib->region->start +
+				  lib->first * MSHARE_WINDOW_SIZE;
+	unsigned long host_seq, sharer_seq;
+	enum mshare_attach ret;
+
+	host_seq = mmu_interval_read_begin(&lib->notifier);
+	sharer_seq = mmu_interval_read_begin(&sharer->notifier);
+
+	spin_lock(&window->lock);
+	if (mmu_interval_read_retry(&lib->notifier, host_seq) ||
+	    mmu_interval_read_retry(&sharer->notifier, sharer_seq))
+		ret = MSHARE_AGAIN;
+	else
+		ret = attach_locked(window, link, host_addr, pmd);
+	spin_unlock(&window->lock);
+	return ret;
+}
