@@ -1,91 +1,91 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <err.h>
-#include <stdarg.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "format.h"
 #include "table.h"
 
-struct table {
-	const char *const *headings;
-	size_t columns;
-	char **cells;
-	size_t count;
-};
+#define CELL_MAX	32	/* of anything but COLUMN_TEXT */
 
-struct table *table_new(const char *const *headings)
+/* The words of one cell: in @buffer, or the row's own string. */
+static const char *cell(struct json_object *row, const struct column *column,
+			char *buffer)
 {
-	struct table *table = calloc(1, sizeof(*table));
+	struct json_object *value = json_object_object_get(row, column->key);
 
-	if (!table)
-		err(1, NULL);
-	table->headings = headings;
-	while (headings[table->columns])
-		table->columns++;
-	return table;
+	switch (column->kind) {
+	case COLUMN_TEXT:
+		return json_object_get_string(value);
+	case COLUMN_NUMBER:
+		snprintf(buffer, CELL_MAX, "%" PRIu64,
+			 json_object_get_uint64(value));
+		break;
+	case COLUMN_SIZE:
+		snprintf(buffer, CELL_MAX, "%s",
+			 format_size(json_object_get_uint64(value)).text);
+		break;
+	case COLUMN_ADDRESS:
+		snprintf(buffer, CELL_MAX, "%#" PRIx64,
+			 json_object_get_uint64(value));
+		break;
+	case COLUMN_FRACTION:
+		snprintf(buffer, CELL_MAX, "%.2g",
+			 json_object_get_double(value));
+		break;
+	}
+	return buffer;
 }
 
-void table_cell(struct table *table, const char *format, ...)
+static int width(struct json_object *rows, const struct column *column)
 {
-	va_list args;
-	char **cells = reallocarray(table->cells, table->count + 1,
-				    sizeof(*cells));
+	size_t widest = strlen(column->heading);
+	char buffer[CELL_MAX];
 
-	if (!cells)
-		err(1, NULL);
-	table->cells = cells;
-	va_start(args, format);
-	if (vasprintf(&cells[table->count++], format, args) < 0)
-		err(1, NULL);
-	va_end(args);
-}
+	for (size_t i = 0; i < json_object_array_length(rows); i++) {
+		struct json_object *row = json_object_array_get_idx(rows, i);
+		size_t length = strlen(cell(row, column, buffer));
 
-static const char *heading(const struct table *table, size_t column)
-{
-	const char *text = table->headings[column];
-
-	return text + (*text == '<');
-}
-
-static int width(const struct table *table, size_t column)
-{
-	size_t widest = strlen(heading(table, column));
-
-	for (size_t i = column; i < table->count; i += table->columns)
-		if (strlen(table->cells[i]) > widest)
-			widest = strlen(table->cells[i]);
+		if (length > widest)
+			widest = length;
+	}
 	return (int)widest;
 }
 
-static void print_cell(const struct table *table, size_t column,
-		       const int *widths, const char *text)
+static void print_cell(const struct column *column, int width, const char *text)
 {
-	int left = *table->headings[column] == '<';
-	int last = column + 1 == table->columns;
+	int is_last = !column[1].heading;
 
-	if (left && last)
-		printf("%s\n", text);
+	if (column->kind != COLUMN_TEXT)
+		printf("%*s", width, text);
 	else
-		printf("%*s%s", left ? -widths[column] : widths[column], text,
-		       last ? "\n" : "  ");
+		printf("%-*s", is_last ? 0 : width, text);
+	fputs(is_last ? "\n" : "  ", stdout);
 }
 
-void table_print(struct table *table)
+void table_print(struct json_object *rows, const struct column *columns)
 {
-	int *widths = calloc(table->columns, sizeof(*widths));
+	size_t count = 0;
+	char buffer[CELL_MAX];
+	int *widths;
 
+	while (columns[count].heading)
+		count++;
+	widths = calloc(count, sizeof(*widths));
 	if (!widths)
 		err(1, NULL);
-	for (size_t i = 0; i < table->columns; i++)
-		widths[i] = width(table, i);
-	for (size_t i = 0; i < table->columns; i++)
-		print_cell(table, i, widths, heading(table, i));
-	for (size_t i = 0; i < table->count; i++) {
-		print_cell(table, i % table->columns, widths, table->cells[i]);
-		free(table->cells[i]);
+	for (size_t c = 0; c < count; c++) {
+		widths[c] = width(rows, &columns[c]);
+		print_cell(&columns[c], widths[c], columns[c].heading);
+	}
+	for (size_t i = 0; i < json_object_array_length(rows); i++) {
+		struct json_object *row = json_object_array_get_idx(rows, i);
+
+		for (size_t c = 0; c < count; c++)
+			print_cell(&columns[c], widths[c],
+				   cell(row, &columns[c], buffer));
 	}
 	free(widths);
-	free(table->cells);
-	free(table);
 }

@@ -1,31 +1,35 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Columns that are as wide as what is in them. */
+/* The same output for people: columns as wide as what is in them. */
 #ifndef TABLE_H
 #define TABLE_H
 
-struct table;
+#include <json-c/json.h>
+
+enum column_kind {
+	COLUMN_TEXT,		/* to the left; all others to the right */
+	COLUMN_NUMBER,
+	COLUMN_SIZE,		/* bytes, shown as "1.7 MiB" */
+	COLUMN_ADDRESS,
+	COLUMN_FRACTION,
+};
 
 /**
- * table_new() - begin a table
- * @headings: one string for each column, ended by NULL; a leading '<' is not
- *	      printed and aligns the column to the left, others go right
- *
- * Ends the program if there is no memory, as all of these do.
+ * struct column - one column of a table
+ * @heading: what stands above it; NULL ends an array of columns
+ * @key:     the member of each row's object that stands in it
+ * @kind:    how
  */
-struct table *table_new(const char *const *headings);
+struct column {
+	const char *heading;
+	const char *key;
+	enum column_kind kind;
+};
 
 /**
- * table_cell() - fill the next cell, row by row
- * @table: the table
- * @format: as for printf
+ * table_print() - write an array of objects to standard output, one a line
+ * @rows:    the array
+ * @columns: which members, in which order
  */
-__attribute__((format(printf, 2, 3)))
-void table_cell(struct table *table, const char *format, ...);
-
-/**
- * table_print() - write it to standard output and forget it
- * @table: the table
- */
-void table_print(struct table *table);
+void table_print(struct json_object *rows, const struct column *columns);
 
 #endif /* TABLE_H */

@@ -92,7 +92,9 @@ static int check_segment(struct inspection *in, const GElf_Phdr *ph)
 	if ((ph->p_flags & PF_W) && (ph->p_flags & PF_X))
 		return refuse(in, "a segment both writable and executable");
 	if (in->has_writable)
-		return refuse(in, "a segment behind the writable one");
+		return refuse(in, ph->p_flags & PF_W ?
+				  "more than one writable segment" :
+				  "text behind the writable segment");
 	if (in->shape->nsegments && start < in->shape->end_vaddr)
 		return refuse(in, "segments overlap or are out of order");
 	return 0;

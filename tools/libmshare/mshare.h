@@ -195,6 +195,12 @@ void mshare_builder_free(struct mshare_builder *builder);
 struct mshare_new;
 
 /**
+ * mshare_is_mounted() - whether msharefs is there
+ * @mountpoint: where
+ */
+bool mshare_is_mounted(const char *mountpoint);
+
+/**
  * mshare_mount() - make sure msharefs is mounted
  * @mountpoint: where
  *
@@ -307,6 +313,28 @@ int mshare_region_library(const struct mshare_region *region, uint64_t offset,
  */
 int mshare_region_process(const struct mshare_region *region, int pid,
 			  unsigned char *windows, size_t count);
+
+/**
+ * mshare_region_drop() - retire one library of a live region
+ * @region: the region
+ * @offset: any offset inside its text
+ *
+ * Processes that have it keep it; new ones load it as if it was not there.
+ *
+ * Return: 0; MSHAREFS_UNMAP's error.
+ */
+int mshare_region_drop(const struct mshare_region *region, uint64_t offset);
+
+/**
+ * mshare_destroy() - take a region's name away
+ * @mountpoint:	where msharefs is mounted
+ * @name:	which
+ *
+ * It goes when the last process that uses it has gone.
+ *
+ * Return: 0; unlink(2)'s error.
+ */
+int mshare_destroy(const char *mountpoint, const char *name);
 
 /**
  * struct mshare_library - one library of a live region's catalog

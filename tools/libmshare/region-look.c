@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Looking at a region: what it holds (read), what it does (ioctl).
+ * Regions that are there: what they hold (read), what they do (ioctl), how to
+ * retire them.
  *
  * The catalog is read by ld.so's own code, which believes nothing.
  */
@@ -117,6 +118,26 @@ int mshare_region_process(const struct mshare_region *region, int pid,
 
 	memset(windows, 0, count);
 	return ioctl(region->fd, MSHAREFS_PROCESS_STAT, &stat) ? -errno : 0;
+}
+
+int mshare_region_drop(const struct mshare_region *region, uint64_t offset)
+{
+	struct mshare_unmap unmap = { .region_offset = offset };
+
+	return ioctl(region->fd, MSHAREFS_UNMAP, &unmap) ? -errno : 0;
+}
+
+int mshare_destroy(const char *mountpoint, const char *name)
+{
+	int directory = open(mountpoint, O_DIRECTORY | O_PATH | O_CLOEXEC);
+	int err = 0;
+
+	if (directory < 0)
+		return -errno;
+	if (unlinkat(directory, name, 0))
+		err = -errno;
+	close(directory);
+	return err;
 }
 
 int mshare_region_entry(const struct mshare_region *region, size_t index,

@@ -5,20 +5,19 @@
 #include <err.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "fail.h"
 #include "format.h"
+#include "json.h"
 #include "plan.h"
 #include "table.h"
 
 void plan_layout(const struct options *options, struct selection *selection,
 		 struct mshare_layout *layout)
 {
-	struct mshare_place *places = calloc(selection->count + 1,
-					     sizeof(*places));
+	struct mshare_place *places = calloc(selection->count, sizeof(*places));
 	int result;
 
 	if (!places)
@@ -39,76 +38,6 @@ void plan_layout(const struct options *options, struct selection *selection,
 	free(places);
 }
 
-static uint64_t data_offset(const struct library *library)
-{
-	return library->place.text_offset + library->elf.data_vaddr -
-	       library->elf.text_vaddr;
-}
-
-static void print_head(const struct options *options,
-		       const struct selection *selection,
-		       const struct mshare_layout *layout)
-{
-	bool known;
-	unsigned int bits = mshare_mmap_random_bits(&known);
-
-	printf("region       %s, %zu libraries\n", options->name,
-	       selection->count);
-	printf("addresses    %#" PRIx64 "-%#" PRIx64 ", %s, %lu windows, in %u aligned GiB\n",
-	       layout->start, layout->start + layout->size,
-	       format_size(layout->size).text,
-	       layout->size / MSHARE_WINDOW_SIZE, layout->gibs);
-	if (options->base)
-		printf("entropy      none: --base\n");
-	else
-		printf("entropy      %.1f bits\n", layout->entropy_bits);
-	printf("collision    %.2g for all of it: process addresses are random over %s (vm.mmap_rnd_bits %u%s)\n\n",
-	       mshare_collision_probability(layout->size, bits),
-	       format_size(MSHARE_PAGE_SIZE << bits).text, bits,
-	       known ? "" : ", the default; root can read it");
-}
-
-static void print_table(const struct options *options,
-			const struct selection *selection,
-			const struct mshare_layout *layout)
-{
-	static const char *const headings[] = {
-		"text at", "text", "windows", "data at", "claim", "collision",
-		"<library", NULL
-	};
-	struct table *table = table_new(headings);
-	bool known;
-	unsigned int bits = mshare_mmap_random_bits(&known);
-
-	print_head(options, selection, layout);
-	for (size_t i = 0; i < selection->count; i++) {
-		const struct library *library = &selection->libraries[i];
-		const struct mshare_place *place = &library->place;
-
-		table_cell(table, "%#" PRIx64, layout->start + place->text_offset);
-		table_cell(table, "%s", format_size(library->elf.text_size).text);
-		table_cell(table, "%" PRIu64, place->text_windows);
-		table_cell(table, "%#" PRIx64, layout->start + data_offset(library));
-		table_cell(table, "%s", format_size(place->claim_size).text);
-		table_cell(table, "%.2g",
-			   mshare_collision_probability(place->claim_size, bits));
-		table_cell(table, "%s", library->path);
-	}
-	table_print(table);
-}
-
-static void set_number(struct json_object *object, const char *key,
-		       uint64_t value)
-{
-	json_object_object_add(object, key, json_object_new_uint64(value));
-}
-
-static void set_string(struct json_object *object, const char *key,
-		       const char *value)
-{
-	json_object_object_add(object, key, json_object_new_string(value));
-}
-
 static struct json_object *region_json(const struct options *options,
 				       const struct mshare_layout *layout,
 				       uint64_t generation)
@@ -117,81 +46,125 @@ static struct json_object *region_json(const struct options *options,
 	bool known;
 	unsigned int bits = mshare_mmap_random_bits(&known);
 
-	set_string(region, "name", options->name);
-	set_number(region, "generation", generation);
-	set_number(region, "start", layout->start);
-	set_number(region, "size", layout->size);
-	set_number(region, "windows", layout->size / MSHARE_WINDOW_SIZE);
-	set_number(region, "gibs", layout->gibs);
-	set_number(region, "mmap_rnd_bits", bits);
-	json_object_object_add(region, "entropy_bits",
-			       json_object_new_double(layout->entropy_bits));
-	json_object_object_add(region, "collision_probability",
-		json_object_new_double(mshare_collision_probability(layout->size,
-								    bits)));
+	json_set_string(region, "name", options->name);
+	json_set_number(region, "generation", generation);
+	json_set_number(region, "start", layout->start);
+	json_set_number(region, "size", layout->size);
+	json_set_number(region, "windows", layout->size / MSHARE_WINDOW_SIZE);
+	json_set_number(region, "gibs", layout->gibs);
+	json_set_number(region, "mmap_rnd_bits", bits);
+	json_set_fraction(region, "entropy_bits", layout->entropy_bits);
+	json_set_fraction(region, "collision_probability",
+			  mshare_collision_probability(layout->size, bits));
 	return region;
 }
 
 static struct json_object *library_json(const struct library *library,
-					unsigned int bits)
+					const struct mshare_layout *layout)
 {
 	struct json_object *object = json_object_new_object();
 	const struct mshare_place *place = &library->place;
+	uint64_t data_offset = place->text_offset + library->elf.data_vaddr -
+			       library->elf.text_vaddr;
+	bool known;
 
-	set_string(object, "path", library->path);
-	set_number(object, "text_offset", place->text_offset);
-	set_number(object, "text_size", library->elf.text_size);
-	set_number(object, "text_windows", place->text_windows);
-	set_number(object, "data_offset", data_offset(library));
-	set_number(object, "align", library->elf.align);
-	set_number(object, "claim_offset", place->claim_offset);
-	set_number(object, "claim_size", place->claim_size);
-	json_object_object_add(object, "collision_probability",
-		json_object_new_double(mshare_collision_probability(place->claim_size,
-								    bits)));
+	json_set_string(object, "path", library->path);
+	json_set_number(object, "text_size", library->elf.text_size);
+	json_set_number(object, "text_offset", place->text_offset);
+	json_set_number(object, "text_address", layout->start + place->text_offset);
+	json_set_number(object, "text_windows", place->text_windows);
+	json_set_number(object, "data_offset", data_offset);
+	json_set_number(object, "data_address", layout->start + data_offset);
+	json_set_number(object, "align", library->elf.align);
+	json_set_number(object, "claim_offset", place->claim_offset);
+	json_set_number(object, "claim_size", place->claim_size);
+	json_set_fraction(object, "collision_probability",
+			  mshare_collision_probability(place->claim_size,
+						       mshare_mmap_random_bits(&known)));
 	return object;
 }
 
-static struct json_object *skipped_json(const struct skipped *skipped)
+static struct json_object *libraries_json(const struct selection *selection,
+					  const struct mshare_layout *layout)
 {
-	struct json_object *object = json_object_new_object();
+	struct json_object *array = json_object_new_array();
 
-	set_string(object, "path", skipped->path);
-	set_string(object, "reason", skipped->reason);
-	return object;
+	for (size_t i = 0; i < selection->count; i++)
+		json_object_array_add(array,
+				      library_json(&selection->libraries[i],
+						   layout));
+	return array;
 }
 
-static void print_json(const struct options *options,
-		       const struct selection *selection,
-		       const struct mshare_layout *layout, uint64_t generation)
+static struct json_object *skipped_json(const struct selection *selection)
 {
-	struct json_object *plan = json_object_new_object();
-	struct json_object *libraries = json_object_new_array();
-	struct json_object *skipped = json_object_new_array();
+	struct json_object *array = json_object_new_array();
+
+	for (size_t i = 0; i < selection->nskipped; i++) {
+		struct json_object *object = json_object_new_object();
+
+		json_set_string(object, "path", selection->skipped[i].path);
+		json_set_string(object, "reason", selection->skipped[i].reason);
+		json_object_array_add(array, object);
+	}
+	return array;
+}
+
+static void print_head(const struct options *options, size_t libraries,
+		       const struct mshare_layout *layout)
+{
 	bool known;
 	unsigned int bits = mshare_mmap_random_bits(&known);
 
-	json_object_object_add(plan, "region",
-			       region_json(options, layout, generation));
-	json_object_object_add(plan, "libraries", libraries);
-	for (size_t i = 0; i < selection->count; i++)
-		json_object_array_add(libraries,
-				      library_json(&selection->libraries[i], bits));
-	json_object_object_add(plan, "skipped", skipped);
-	for (size_t i = 0; i < selection->nskipped; i++)
-		json_object_array_add(skipped,
-				      skipped_json(&selection->skipped[i]));
-	puts(json_object_to_json_string_ext(plan, JSON_C_TO_STRING_PRETTY |
-						  JSON_C_TO_STRING_NOSLASHESCAPE));
-	json_object_put(plan);
+	printf("region     %s, %zu libraries\n", options->name, libraries);
+	printf("addresses  %#" PRIx64 "-%#" PRIx64 ": %s, %lu windows, in %u aligned GiB\n",
+	       layout->start, layout->start + layout->size,
+	       format_size(layout->size).text,
+	       layout->size / MSHARE_WINDOW_SIZE, layout->gibs);
+	if (options->base)
+		printf("entropy    none: --base\n");
+	else
+		printf("entropy    %.1f bits\n", layout->entropy_bits);
+	printf("collision  %.2g for all of it: addresses of processes are random over %s\n"
+	       "           (vm.mmap_rnd_bits is %u%s)\n\n",
+	       mshare_collision_probability(layout->size, bits),
+	       format_size(MSHARE_PAGE_SIZE << bits).text, bits,
+	       known ? "" : " by default; only root can read it");
+}
+
+static void print_libraries(struct json_object *libraries)
+{
+	static const struct column columns[] = {
+		{ "text at", "text_address", COLUMN_ADDRESS },
+		{ "text", "text_size", COLUMN_SIZE },
+		{ "windows", "text_windows", COLUMN_NUMBER },
+		{ "data at", "data_address", COLUMN_ADDRESS },
+		{ "claim", "claim_size", COLUMN_SIZE },
+		{ "collision", "collision_probability", COLUMN_FRACTION },
+		{ "library", "path", COLUMN_TEXT },
+		{ NULL, NULL, COLUMN_TEXT }
+	};
+
+	table_print(libraries, columns);
 }
 
 void print_plan(const struct options *options,
 		const struct selection *selection,
 		const struct mshare_layout *layout, uint64_t generation)
 {
-	if (options->json)
-		print_json(options, selection, layout, generation);
-	else
-		print_table(options, selection, layout);
+	struct json_object *libraries = libraries_json(selection, layout);
+	struct json_object *plan;
+
+	if (!options->json) {
+		print_head(options, selection->count, layout);
+		print_libraries(libraries);
+		json_object_put(libraries);
+		return;
+	}
+	plan = json_object_new_object();
+	json_object_object_add(plan, "region",
+			       region_json(options, layout, generation));
+	json_object_object_add(plan, "libraries", libraries);
+	json_object_object_add(plan, "skipped", skipped_json(selection));
+	json_print(plan);
 }

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <dirent.h>
+#include <err.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fail.h"
+#include "regions.h"
+
+static void require_msharefs(const char *mountpoint)
+{
+	if (!mshare_is_mounted(mountpoint))
+		errx(1, "%s: msharefs is not mounted: mshare-preload does that, once the module mshare is loaded",
+		     mountpoint);
+}
+
+static void add(struct names *names, const char *name)
+{
+	char **list = reallocarray(names->list, names->count + 1, sizeof(*list));
+
+	if (!list)
+		err(1, NULL);
+	names->list = list;
+	list[names->count] = strdup(name);
+	if (!list[names->count++])
+		err(1, NULL);
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void find_regions(const char *mountpoint, struct names *names)
+{
+	struct dirent *entry;
+	DIR *directory;
+
+	require_msharefs(mountpoint);
+	directory = opendir(mountpoint);
+	if (!directory)
+		err(1, "%s", mountpoint);
+	*names = (struct names) { 0 };
+	while ((entry = readdir(directory)))
+		if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
+			add(names, entry->d_name);
+	closedir(directory);
+	if (names->count)
+		qsort(names->list, names->count, sizeof(*names->list), by_name);
+}
+
+void free_names(struct names *names)
+{
+	for (size_t i = 0; i < names->count; i++)
+		free(names->list[i]);
+	free(names->list);
+}
+
+struct mshare_region *require_region(const char *mountpoint, const char *name)
+{
+	struct mshare_region *region;
+	int result;
+
+	require_msharefs(mountpoint);
+	if (strchr(name, '/'))
+		errx(1, "%s: not a region's name", name);
+	result = mshare_region_open(mountpoint, name, &region);
+	if (result == -EBADMSG)
+		errx(1, "%s/%s: not a region, or its catalog is damaged",
+		     mountpoint, name);
+	if (result)
+		fail(result, "%s/%s", mountpoint, name);
+	return region;
+}
+
+const char *region_state(const struct mshare_region *region)
+{
+	uint32_t flags = mshare_region_info(region)->flags;
+
+	if (flags & MSHARE_RETIRED)
+		return "retired";
+	return flags & MSHARE_SEALED ? "live" : "new";
+}

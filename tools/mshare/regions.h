@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef REGIONS_H
+#define REGIONS_H
+
+#include <stddef.h>
+
+#include "mshare.h"
+
+/**
+ * struct names - names of regions, sorted
+ * @list:  the names
+ * @count: how many
+ */
+struct names {
+	char **list;
+	size_t count;
+};
+
+/**
+ * find_regions() - all regions that have a name, temporary ones included
+ * @mountpoint: where msharefs is
+ * @names:	receives them
+ *
+ * Ends the program if msharefs is not mounted there.
+ */
+void find_regions(const char *mountpoint, struct names *names);
+
+/**
+ * free_names() - forget them
+ * @names: from find_regions()
+ */
+void free_names(struct names *names);
+
+/**
+ * require_region() - open a region, or end the program
+ * @mountpoint: where msharefs is
+ * @name:	which
+ */
+struct mshare_region *require_region(const char *mountpoint, const char *name);
+
+/**
+ * region_state() - "live", "retired" or, not sealed yet, "new"
+ * @region: the region
+ */
+const char *region_state(const struct mshare_region *region);
+
+#endif /* REGIONS_H */
