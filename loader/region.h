@@ -9,7 +9,7 @@
 #include "reason.h"
 
 /* The name of the live region. */
-#define MSHARE_REGION_DEFAULT	"/sys/fs/mshare/system"
+#define MSHARE_LIVE_REGION	"/sys/fs/mshare/system"
 
 /**
  * mshare_region_check_file() - may its contents be believed?

@@ -166,7 +166,7 @@ open_region (void)
     return true;
 
   enum mshare_reason reason
-    = mshare_session_open (&mshare.session, MSHARE_REGION_DEFAULT,
+    = mshare_session_open (&mshare.session, MSHARE_LIVE_REGION,
 			   mshare.generation);
   if (reason == MSHARE_OK)
     {
@@ -175,7 +175,7 @@ open_region (void)
       return true;
     }
 
-  tell_reason (MSHARE_REGION_DEFAULT, reason);
+  tell_reason (MSHARE_LIVE_REGION, reason);
   /* A process that found no region goes on without: nobody pays for looking
      again.  One that began with a generation looks each time: it may have
      entered a jail, or the region may be another one by now.  */

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Write what a region reads and maps like into an ordinary file.
+ *
+ *	fake-region [-b ADDRESS] [-g GENERATION] [-f FLAGS] FILE LIBRARY...
+ *
+ * For the loader there is no difference: a private mapping of the file gives
+ * the same bytes.  So all its work can be tested without the module, with the
+ * layout and the catalog that mshare-preload would make.  The file becomes
+ * that of the caller, with mode 0444; libraries named twice are taken once.
+ */
+#define _GNU_SOURCE
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "mshare.h"
+
+#define MAX_LIBRARIES 128
+
+struct library {
+	const char *path;
+	int fd;
+	struct stat st;
+	struct mshare_elf elf;
+};
+
+static struct library libraries[MAX_LIBRARIES];
+static struct mshare_place places[MAX_LIBRARIES];
+static size_t count;
+
+static void add_library(const char *path)
+{
+	struct library *lib = &libraries[count];
+	char why[256];
+
+	if (count == MAX_LIBRARIES)
+		errx(1, "more than %d libraries", MAX_LIBRARIES);
+	lib->path = path;
+	lib->fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (lib->fd < 0 || fstat(lib->fd, &lib->st))
+		err(1, "%s", path);
+	for (size_t i = 0; i < count; i++)
+		if (libraries[i].st.st_dev == lib->st.st_dev &&
+		    libraries[i].st.st_ino == lib->st.st_ino)
+			return;
+	if (mshare_elf_inspect(lib->fd, &lib->elf, why, sizeof(why)))
+		errx(1, "%s: %s", path, why);
+	places[count++].elf = &lib->elf;
+}
+
+static void write_at(int fd, const void *bytes, size_t size, off_t offset)
+{
+	while (size) {
+		ssize_t n = pwrite(fd, bytes, size, offset);
+
+		if (n <= 0)
+			err(1, "writing the region");
+		bytes = (const char *)bytes + n;
+		size -= n;
+		offset += n;
+	}
+}
+
+static void copy_text(int fd, const struct library *lib, off_t to)
+{
+	static char buffer[1 << 20];
+	off_t from = lib->elf.text_offset;
+	size_t left = lib->elf.text_size;
+
+	while (left) {
+		size_t want = left < sizeof(buffer) ? left : sizeof(buffer);
+		ssize_t n = pread(lib->fd, buffer, want, from);
+
+		if (n < 0)
+			err(1, "%s", lib->path);
+		if (n == 0)	/* the last page goes beyond the file */
+			break;
+		write_at(fd, buffer, n, to);
+		from += n;
+		to += n;
+		left -= n;
+	}
+}
+
+static void write_region(int fd, struct mshare_info *info, uint64_t base)
+{
+	struct mshare_builder *builder = mshare_builder_new();
+	struct mshare_layout layout;
+	void *catalog = NULL;
+	size_t size = 0;
+	int error;
+
+	error = mshare_layout(places, count, base, &layout);
+	if (error)
+		errx(1, "layout: %s", strerror(-error));
+	if (ftruncate(fd, layout.size))
+		err(1, "ftruncate");
+	for (size_t i = 0; i < count; i++) {
+		copy_text(fd, &libraries[i], places[i].text_offset);
+		if (mshare_builder_add(builder, &libraries[i].st, &places[i],
+				       libraries[i].path))
+			errx(1, "no memory");
+	}
+	error = mshare_builder_finish(builder, &layout, &catalog, &size);
+	if (error)
+		errx(1, "catalog: %s", strerror(-error));
+	info->start = layout.start;
+	info->size = layout.size;
+	info->catalog_size = size;
+	write_at(fd, info, sizeof(*info), 0);
+	write_at(fd, catalog, size, MSHARE_CATALOG_OFFSET);
+	free(catalog);
+	mshare_builder_free(builder);
+}
+
+static uint64_t number(const char *text)
+{
+	char *end;
+	uint64_t value = strtoull(text, &end, 0);
+
+	if (!*text || *end)
+		errx(2, "not a number: %s", text);
+	return value;
+}
+
+int main(int argc, char **argv)
+{
+	struct mshare_info info = { .generation = 1, .flags = MSHARE_SEALED };
+	uint64_t base = 0;
+	int option, fd;
+
+	while ((option = getopt(argc, argv, "b:g:f:")) != -1) {
+		if (option == 'b')
+			base = number(optarg);
+		else if (option == 'g')
+			info.generation = number(optarg);
+		else if (option == 'f')
+			info.flags = number(optarg);
+		else
+			return 2;
+	}
+	if (argc - optind < 2)
+		errx(2, "usage: fake-region [-b ADDRESS] [-g GENERATION] [-f FLAGS] FILE LIBRARY...");
+
+	fd = open(argv[optind], O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0444);
+	if (fd < 0)
+		err(1, "%s", argv[optind]);
+	for (int i = optind + 1; i < argc; i++)
+		add_library(argv[i]);
+	write_region(fd, &info, base);
+	if (fchmod(fd, 0444))
+		err(1, "fchmod");
+	return 0;
+}
