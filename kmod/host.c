@@ -92,12 +92,13 @@ int mshare_host_donate(struct mshare_region *region, unsigned long start)
 
 	if (region->state != MSHARE_EMPTY)
 		return -EBUSY;
+	/* The first 47 bits, also where there are more: as ld.so's mmap. */
 	if (!size || !IS_ALIGNED(start, MSHARE_WINDOW_SIZE) || !start)
 		return -EINVAL;
-	if (start > TASK_SIZE_MAX || size > TASK_SIZE_MAX - start)
+	if (start > DEFAULT_MAP_WINDOW || size > DEFAULT_MAP_WINDOW - start)
 		return -EINVAL;
 	shadow = start >= SHADOW_START + size ? SHADOW_START : start + size;
-	if (size > TASK_SIZE_MAX - shadow)
+	if (size > DEFAULT_MAP_WINDOW - shadow)
 		return -EINVAL;
 	/* Flags every later mapping would have, as after mlockall(2). */
 	if (mm->def_flags)
@@ -159,8 +160,7 @@ static bool vma_is_linkable(const struct vm_area_struct *vma)
 struct map_args {
 	struct mshare_library *lib;
 	struct file *file;
-	unsigned long offset;
-	unsigned long size;
+	const struct mshare_segment *segment;
 	pgoff_t pgoff;
 	unsigned long prot;
 	unsigned long flags;
@@ -168,8 +168,8 @@ struct map_args {
 
 static int map_at(const struct map_args *args, unsigned long addr)
 {
-	unsigned long ret = vm_mmap(args->file, addr, args->size, args->prot,
-				    args->flags | MAP_FIXED_NOREPLACE,
+	unsigned long ret = vm_mmap(args->file, addr, args->segment->size,
+				    args->prot, args->flags | MAP_FIXED_NOREPLACE,
 				    args->pgoff << PAGE_SHIFT);
 
 	return IS_ERR_VALUE(ret) ? (int)ret : 0;
@@ -197,8 +197,8 @@ static int map_both(void *arg)
 {
 	const struct map_args *args = arg;
 	const struct mshare_region *region = args->lib->region;
-	unsigned long addr = region->start + args->offset;
-	unsigned long shadow = region->shadow + args->offset;
+	unsigned long addr = region->start + args->segment->offset;
+	unsigned long shadow = region->shadow + args->segment->offset;
 	int ret;
 
 	ret = map_at(args, shadow);
@@ -213,9 +213,9 @@ static int map_both(void *arg)
 	return 0;
 
 err_addr:
-	vm_munmap(addr, args->size);
+	vm_munmap(addr, args->segment->size);
 err_shadow:
-	vm_munmap(shadow, args->size);
+	vm_munmap(shadow, args->segment->size);
 	return ret;
 }
 
@@ -223,8 +223,7 @@ err_shadow:
  * mshare_host_map() - map part of a file into the host, and its shadow
  * @lib: the library it becomes part of
  * @file: the file, accepted by mshare_text_accepts()
- * @offset: region offset
- * @size: bytes, whole pages
+ * @segment: where in the region
  * @pgoff: page offset in the file
  * @prot: PROT_READ, or with PROT_EXEC
  * @flags: MAP_SHARED, or with MAP_POPULATE
@@ -233,12 +232,12 @@ err_shadow:
  * cannot be shared, or what mmap gives.
  */
 int mshare_host_map(struct mshare_library *lib, struct file *file,
-		    unsigned long offset, unsigned long size, pgoff_t pgoff,
+		    const struct mshare_segment *segment, pgoff_t pgoff,
 		    unsigned long prot, unsigned long flags)
 {
 	struct map_args args = {
-		.lib = lib, .file = file, .offset = offset, .size = size,
-		.pgoff = pgoff, .prot = prot, .flags = flags,
+		.lib = lib, .file = file, .segment = segment, .pgoff = pgoff,
+		.prot = prot, .flags = flags,
 	};
 
 	return host_call(lib->region->host, map_both, &args);
@@ -326,16 +325,41 @@ int mshare_host_check(struct mshare_library *lib)
 	return host_call(lib->region->host, check_windows, lib);
 }
 
-static int unmap_segments(void *arg)
+static void unmap_both(const struct mshare_region *region,
+		       const struct mshare_segment *segment)
+{
+	vm_munmap(region->start + segment->offset, segment->size);
+	vm_munmap(region->shadow + segment->offset, segment->size);
+}
+
+static int unmap_one(void *arg)
+{
+	const struct map_args *args = arg;
+
+	unmap_both(args->lib->region, args->segment);
+	return 0;
+}
+
+/**
+ * mshare_host_unmap() - undo mshare_host_map(), before the seal
+ * @lib: the library
+ * @segment: what was mapped
+ */
+void mshare_host_unmap(struct mshare_library *lib,
+		       const struct mshare_segment *segment)
+{
+	struct map_args args = { .lib = lib, .segment = segment };
+
+	host_call(lib->region->host, unmap_one, &args);
+}
+
+static int unmap_all(void *arg)
 {
 	struct mshare_library *lib = arg;
-	struct mshare_region *region = lib->region;
 	struct mshare_segment *segment;
 
-	list_for_each_entry(segment, &lib->segments, list) {
-		vm_munmap(region->start + segment->offset, segment->size);
-		vm_munmap(region->shadow + segment->offset, segment->size);
-	}
+	list_for_each_entry(segment, &lib->segments, list)
+		unmap_both(lib->region, segment);
 	return 0;
 }
 
@@ -347,7 +371,7 @@ void mshare_host_drop(struct mshare_library *lib)
 {
 	if (lib->windows)
 		mshare_windows_set_live(lib, false);
-	host_call(lib->region->host, unmap_segments, lib);
+	host_call(lib->region->host, unmap_all, lib);
 }
 
 /**

@@ -5,6 +5,7 @@
 #include <linux/capability.h>
 #include <linux/file.h>
 #include <linux/mman.h>
+#include <linux/slab.h>
 #include <linux/uaccess.h>
 
 #include "compat.h"
@@ -59,8 +60,7 @@ static int map_file(struct mshare_region *region, struct file *file,
 {
 	u64 size = PAGE_ALIGN(create->size);
 	u64 file_size = PAGE_ALIGN(i_size_read(file_inode(file)));
-	pgoff_t pgoff = create->offset >> PAGE_SHIFT;
-	struct mshare_library *lib;
+	struct mshare_segment *segment;
 	int ret;
 
 	ret = mshare_text_accepts(file);
@@ -68,14 +68,16 @@ static int map_file(struct mshare_region *region, struct file *file,
 		return ret;
 	if (create->offset > file_size || size > file_size - create->offset)
 		return -ERANGE;
-	lib = mshare_library_add(region, file, create->region_offset, size, pgoff);
-	if (IS_ERR(lib))
-		return PTR_ERR(lib);
-	ret = mshare_host_map(lib, file, create->region_offset, size, pgoff,
-			      create->prot,
-			      MAP_SHARED | (create->flags & MAP_POPULATE));
+	segment = kmalloc(sizeof(*segment), GFP_KERNEL);
+	if (!segment)
+		return -ENOMEM;
+	segment->offset = create->region_offset;
+	segment->size = size;
+	ret = mshare_library_map(region, file, segment,
+				 create->offset >> PAGE_SHIFT, create->prot,
+				 MAP_SHARED | (create->flags & MAP_POPULATE));
 	if (ret)
-		mshare_library_forget(lib);
+		kfree(segment);
 	return ret;
 }
 

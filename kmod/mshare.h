@@ -107,7 +107,12 @@ struct mshare_region {
 	atomic_long_t counters[MSHARE_NR_COUNTERS];
 };
 
-/* One CREATE_MAPPING: @size bytes of the file at @offset of the region. */
+/**
+ * struct mshare_segment - one CREATE_MAPPING
+ * @list:	in library->segments
+ * @offset:	region offset
+ * @size:	bytes, whole pages
+ */
 struct mshare_segment {
 	struct list_head list;
 	unsigned long offset;
@@ -237,10 +242,9 @@ void mshare_region_retire(struct mshare_region *region);
 int mshare_region_seal(struct mshare_region *region);
 struct mshare_library *mshare_library_at(struct mshare_region *region,
 					 unsigned long offset);
-struct mshare_library *mshare_library_add(struct mshare_region *region,
-					  struct file *file,
-					  unsigned long offset,
-					  unsigned long size, pgoff_t pgoff);
+int mshare_library_map(struct mshare_region *region, struct file *file,
+		       struct mshare_segment *segment, pgoff_t pgoff,
+		       unsigned long prot, unsigned long flags);
 void mshare_library_forget(struct mshare_library *lib);
 void mshare_library_retire(struct mshare_library *lib);
 bool mshare_library_get_user(struct mshare_library *lib);
@@ -257,8 +261,10 @@ void mshare_host_exit(void);
 int mshare_host_donate(struct mshare_region *region, unsigned long start);
 int mshare_host_ready(struct mshare_region *region);
 int mshare_host_map(struct mshare_library *lib, struct file *file,
-		    unsigned long offset, unsigned long size, pgoff_t pgoff,
+		    const struct mshare_segment *segment, pgoff_t pgoff,
 		    unsigned long prot, unsigned long flags);
+void mshare_host_unmap(struct mshare_library *lib,
+		       const struct mshare_segment *segment);
 int mshare_host_check(struct mshare_library *lib);
 int mshare_host_watch(struct mshare_library *lib);
 void mshare_host_drop(struct mshare_library *lib);

@@ -234,50 +234,46 @@ static int extend_library(struct mshare_library *lib, unsigned long offset,
 }
 
 /**
- * mshare_library_add() - find or make the library a new mapping belongs to
- * @region: a region that is not sealed, its inode locked
- * @file: the file
- * @offset: region offset of the mapping
- * @size: bytes, whole pages
+ * mshare_library_map() - map part of a file into a region
+ * @region: a region that is not sealed and has a host, its inode locked
+ * @file: the file, accepted by mshare_text_accepts()
+ * @segment: where in the region; owned by the library on success
  * @pgoff: page offset in the file
+ * @prot: PROT_READ, or with PROT_EXEC
+ * @flags: MAP_SHARED, or with MAP_POPULATE
  *
- * The mapping itself is the caller's to make; if it fails he forgets the
- * library, with all that was mapped of it.
- *
- * Return: the library, or -EEXIST, or -ENOMEM.
+ * Return: 0; -EEXIST if another library or mapping is there; -EINVAL if the
+ * file's pages cannot be shared; -ENOMEM; or what mmap gives.
  */
-struct mshare_library *mshare_library_add(struct mshare_region *region,
-					  struct file *file,
-					  unsigned long offset,
-					  unsigned long size, pgoff_t pgoff)
+int mshare_library_map(struct mshare_region *region, struct file *file,
+		       struct mshare_segment *segment, pgoff_t pgoff,
+		       unsigned long prot, unsigned long flags)
 {
 	struct mshare_library *lib;
-	struct mshare_segment *segment;
 	int ret;
 
-	lib = find_library(region, file, offset, size, pgoff);
+	lib = find_library(region, file, segment->offset, segment->size, pgoff);
 	if (IS_ERR(lib))
-		return lib;
-	segment = kmalloc(sizeof(*segment), GFP_KERNEL);
-	if (!segment)
-		return ERR_PTR(-ENOMEM);
+		return PTR_ERR(lib);
 	if (!lib)
 		lib = alloc_library(region, file);
-	if (!lib) {
-		kfree(segment);
-		return ERR_PTR(-ENOMEM);
-	}
-	ret = extend_library(lib, offset, size, pgoff);
-	if (ret) {
-		kfree(segment);
-		if (!lib->size)
-			free_library(lib);
-		return ERR_PTR(ret);
-	}
-	segment->offset = offset;
-	segment->size = size;
+	if (!lib)
+		return -ENOMEM;
+	ret = mshare_host_map(lib, file, segment, pgoff, prot, flags);
+	if (ret)
+		goto err;
+	ret = extend_library(lib, segment->offset, segment->size, pgoff);
+	if (ret)
+		goto err_unmap;
 	list_add_tail(&segment->list, &lib->segments);
-	return lib;
+	return 0;
+
+err_unmap:
+	mshare_host_unmap(lib, segment);
+err:
+	if (!lib->size)
+		free_library(lib);
+	return ret;
 }
 
 /**

@@ -69,6 +69,8 @@ void make_file(const char *path, unsigned long pages)
 		fill(page, i);
 		need(write(fd, page, PAGE) == (ssize_t)PAGE, path);
 	}
+	/* Clean pages can be reclaimed. */
+	need(!fsync(fd), path);
 	close(fd);
 }
 
