@@ -4,6 +4,7 @@
 # Sourced by every script of testsuite/vm: where things are, and how to fail.
 
 vm_dir=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck disable=SC2034 # used by those who source this
 source_dir=$(CDPATH='' cd -- "$vm_dir/../.." && pwd)
 cache_dir=${LDMSHARE_CACHE:-/var/cache/ldmshare}
 
@@ -22,6 +23,18 @@ die() {
 # print_help SCRIPT: the comment block after SCRIPT's licence line is its help.
 print_help() {
 	sed -n '/^# SPDX/,/^[^#]/{/^# SPDX/d;/^#/!d;s/^# \{0,1\}//;p}' "$1"
+}
+
+# help_or_arguments N "$@": print the help and end if it is asked for; fail if
+# there are not N arguments.
+help_or_arguments() {
+	local expected=$1
+	shift
+	if [ "${1:-}" = --help ]; then
+		print_help "$0"
+		exit 0
+	fi
+	[ $# -eq "$expected" ] || die "wrong number of arguments (see --help)"
 }
 
 # need_value "$@": fail unless the option $1 has a value after it.

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
 #
-# Sourced by run and shell: what a virtual machine is made of.
+# Sourced, after common.sh, by run and shell: what a virtual machine is made of.
+# shellcheck disable=SC2154 # vm_dir is common.sh's
+# shellcheck disable=SC2054 # the commas are QEMU's
 
 # Process 1 is a shell that unpacks what comes from the first virtio port and
 # becomes guest-init: the image knows nothing of the harness. No quotes in it.
