@@ -200,7 +200,7 @@ AC_MSG_NOTICE([$PACKAGE_STRING:
   kernel module (mshare.ko)       $ldm_kmod
   patched ld.so (glibc $GLIBC_VERSION)      $ldm_glibc
   tests (make check)              $ldm_check])
-AS_IF([test -n "$ldm_lacking"],
+AS_IF([test -n "$ldm_lacking" && test "$silent" != yes],
 	[AC_MSG_NOTICE([left out, because these are missing:])
 	printf %s "$ldm_lacking" |
 		sed 's/^\(.*\)	\(.*\)	\(.*\)$/  for \1: \2  (Debian: apt-get install \3)/'])])
