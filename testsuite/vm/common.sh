@@ -12,7 +12,7 @@ cache_dir=${LDMSHARE_CACHE:-/var/cache/ldmshare}
 EXIT_HARNESS=125
 
 say() {
-	printf '%s: %s\n' "${0##*/}" "$*" >&2
+	printf 'vm: %s\n' "$*" >&2
 }
 
 die() {
