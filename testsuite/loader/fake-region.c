@@ -9,7 +9,6 @@
  * layout and the catalog that mshare-preload would make.  The file becomes
  * that of the caller, with mode 0444; libraries named twice are taken once.
  */
-#define _GNU_SOURCE
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
