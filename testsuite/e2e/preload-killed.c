@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * mshare-preload killed: at the beginning and the end of each system call it
+ * makes, and at moments in between, while pages are read in.
+ *
+ * There is a whole region afterwards or none, never a half one; another region
+ * is not disturbed; and nothing is left in the kernel.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "live.h"
+#include "report.h"
+#include "traced.h"
+
+#define LIBDIR		"/usr/lib/x86_64-linux-gnu/"
+#define MOMENTS		40
+#define STOPS_LEAST	30	/* from creation to the end */
+
+/*
+ * The host mm of one region has at least 10 pages of tables.  If one kill in
+ * twenty lost one, it would be seen.
+ */
+#define LEAK_KB_MAX	512
+
+/** struct tally - what was left behind, over all kills */
+struct tally {
+	unsigned int kills;
+	unsigned int live;		/* a whole region */
+	unsigned int half;		/* anything else */
+	unsigned int keeper_lost;
+};
+
+static char *const small[] = {
+	"mshare-preload", "--name=victim", LIBDIR "libc.so.6",
+	LIBDIR "libcrypto.so.3", NULL
+};
+
+static char *const large[] = {
+	"mshare-preload", "--name=victim", LIBDIR "libc.so.6",
+	LIBDIR "libLLVM-14.so.1", NULL
+};
+
+static bool is_whole(void)
+{
+	return says("mshare stat --json victim", "\"state\":\"live\"") &&
+	       says("mshare stat --json victim", "libc.so.6\"");
+}
+
+static void look(struct tally *tally)
+{
+	char names[512];
+
+	tally->kills++;
+	regions(names, sizeof(names));
+	tally->keeper_lost += !strstr(names, " keeper");
+	if (!strcmp(names, " keeper"))
+		return;
+	if (strstr(names, " victim") &&
+	    strlen(names) == strlen(" victim keeper") && is_whole()) {
+		tally->live++;
+		run("mshare destroy victim");
+		return;
+	}
+	tally->half++;
+	printf("after kill %u:%s\n", tally->kills, names);
+}
+
+static void report_tally(const struct tally *tally, const char *how)
+{
+	printf("%s: %u kills, %u live regions\n", how, tally->kills, tally->live);
+	check_eq(tally->half, 0, "killed %s: no half region", how);
+	check_eq(tally->keeper_lost, 0, "killed %s: another region stays", how);
+	check(tally->live < tally->kills,
+	      "killed %s: mostly there is no region", how);
+}
+
+/* How many stops it survives before it creates the region. */
+static unsigned int stops_to_creation(void)
+{
+	struct ptrace_syscall_info info;
+	pid_t pid = trace_start(small);
+	unsigned int stops = 0;
+
+	while (trace_next(pid, &info)) {
+		if (info.op == PTRACE_SYSCALL_INFO_ENTRY &&
+		    info.entry.nr == SYS_openat && info.entry.args[2] & O_CREAT)
+			break;
+		stops++;
+	}
+	trace_kill(pid);
+	return stops;
+}
+
+/* One stop later each time, until there are no more: then it has ended. */
+static void kill_at_stops(void)
+{
+	struct tally tally = { 0 };
+	unsigned int first = stops_to_creation(), stops = first;
+	bool ended = false;
+
+	for (; !ended; stops++) {
+		pid_t pid = trace_start(small);
+
+		for (unsigned int i = 0; i < stops && !ended; i++)
+			ended = !trace_next(pid, NULL);
+		trace_kill(pid);
+		look(&tally);
+	}
+	check(stops - first > STOPS_LEAST,
+	      "killed at each system call until it ended");
+	check(tally.live > 1, "killed behind its last step, it is done");
+	report_tally(&tally, "at each system call");
+}
+
+static double now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+static void kill_after(double seconds)
+{
+	struct timespec delay = {
+		.tv_sec = (time_t)seconds,
+		.tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9),
+	};
+	pid_t pid = trace_start(large);
+
+	ptrace(PTRACE_DETACH, pid, NULL, NULL);
+	nanosleep(&delay, NULL);
+	trace_kill(pid);
+}
+
+/* Most of its time is spent inside the kernel, reading pages in. */
+static void kill_at_moments(void)
+{
+	struct tally tally = { 0 };
+	double begin, duration;
+
+	/* Twice: the first time reads the files. */
+	check_eq(trace_finish(trace_start(large)), 0, "it can be done");
+	begin = now();
+	check_eq(trace_finish(trace_start(large)), 0, "and again");
+	duration = now() - begin;
+	run("mshare destroy victim");
+	for (int i = 0; i < MOMENTS; i++) {
+		kill_after(duration * i / MOMENTS);
+		look(&tally);
+	}
+	report_tally(&tally, "at any moment");
+}
+
+int main(void)
+{
+	long before, growth;
+
+	load_module();
+	check_eq(run("mshare-preload --name=keeper " LIBDIR "libc.so.6"), 0,
+		 "a region is made");
+	before = page_tables_kb();
+	kill_at_stops();
+	kill_at_moments();
+	check(says("mshare list --json", "\"generation\":1,"),
+	      "the first region is what it was");
+	growth = page_tables_kb() - before;
+	printf("PageTables grew by %ld kB\n", growth);
+	check(growth < LEAK_KB_MAX, "no host mm is left behind");
+	check_eq(run("mshare destroy keeper"), 0, "the region can be destroyed");
+	check(unload_module(), "the module can be unloaded");
+	return report_status();
+}
