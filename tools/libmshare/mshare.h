@@ -30,11 +30,21 @@
 #define MSHARE_REGION_DEFAULT	"system"
 #define MSHARE_SEGMENTS_MAX	8
 
+/**
+ * mshare_round_down() - the last multiple of a unit at or below a value
+ * @value: the value
+ * @unit:  a power of two
+ */
 static inline uint64_t mshare_round_down(uint64_t value, uint64_t unit)
 {
 	return value & ~(unit - 1);
 }
 
+/**
+ * mshare_round_up() - the first multiple of a unit at or above a value
+ * @value: the value
+ * @unit:  a power of two
+ */
 static inline uint64_t mshare_round_up(uint64_t value, uint64_t unit)
 {
 	return mshare_round_down(value + unit - 1, unit);

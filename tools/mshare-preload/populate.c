@@ -76,6 +76,7 @@ static void map_all(struct mshare_new *new, const struct options *options,
 		    struct selection *selection)
 {
 	struct progress progress;
+	char why[128];
 	size_t i = 0;
 
 	progress_begin(&progress, total_text(selection));
@@ -95,7 +96,9 @@ static void map_all(struct mshare_new *new, const struct options *options,
 		progress_clear(&progress);
 		if (!is_about_file(result))
 			fail(result, "%s: cannot be mapped", library->path);
-		forget(new, selection, i, strerror(-result));
+		snprintf(why, sizeof(why), "the module does not take it: %s",
+			 strerror(-result));
+		forget(new, selection, i, why);
 	}
 	progress_clear(&progress);
 }
