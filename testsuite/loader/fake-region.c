@@ -2,12 +2,13 @@
 /*
  * Write what a region reads and maps like into an ordinary file.
  *
- *	fake-region [-b ADDRESS] [-g GENERATION] [-f FLAGS] FILE LIBRARY...
+ *	fake-region [-t] [-b ADDRESS] [-g GENERATION] [-f FLAGS] FILE LIBRARY...
  *
  * For the loader there is no difference: a private mapping of the file gives
  * the same bytes.  So all its work can be tested without the module, with the
  * layout and the catalog that mshare-preload would make.  The file becomes
  * that of the caller, with mode 0444; libraries named twice are taken once.
+ * -t takes what the tools would refuse, if only the loader would not.
  */
 #include <err.h>
 #include <errno.h>
@@ -18,6 +19,7 @@
 #include <unistd.h>
 
 #include "mshare.h"
+#include "segments.h"
 
 #define MAX_LIBRARIES 128
 
@@ -31,6 +33,30 @@ struct library {
 static struct library libraries[MAX_LIBRARIES];
 static struct mshare_place places[MAX_LIBRARIES];
 static size_t count;
+static bool lenient;
+
+/* The shape as the loader alone sees it, which looks at program headers only. */
+static bool inspect_leniently(int fd, struct mshare_elf *elf)
+{
+	struct mshare_segments segments;
+	Elf64_Phdr phdr[64];
+	Elf64_Ehdr ehdr;
+
+	if (pread(fd, &ehdr, sizeof(ehdr), 0) != sizeof(ehdr) ||
+	    ehdr.e_phnum > 64 ||
+	    pread(fd, phdr, sizeof(phdr), ehdr.e_phoff) <= 0 ||
+	    mshare_segments_read(&segments, phdr, ehdr.e_phnum))
+		return false;
+	*elf = (struct mshare_elf){
+		.text_vaddr = segments.text_vaddr,
+		.text_offset = segments.text_offset,
+		.text_size = segments.text_size,
+		.data_vaddr = segments.data_vaddr,
+		.end_vaddr = segments.end_vaddr,
+		.align = segments.align,
+	};
+	return true;
+}
 
 static void add_library(const char *path)
 {
@@ -47,7 +73,8 @@ static void add_library(const char *path)
 		if (libraries[i].st.st_dev == lib->st.st_dev &&
 		    libraries[i].st.st_ino == lib->st.st_ino)
 			return;
-	if (mshare_elf_inspect(lib->fd, &lib->elf, why, sizeof(why)))
+	if (!(lenient && inspect_leniently(lib->fd, &lib->elf)) &&
+	    mshare_elf_inspect(lib->fd, &lib->elf, why, sizeof(why)))
 		errx(1, "%s: %s", path, why);
 	places[count++].elf = &lib->elf;
 }
@@ -133,8 +160,10 @@ int main(int argc, char **argv)
 	uint64_t base = 0;
 	int option, fd;
 
-	while ((option = getopt(argc, argv, "b:g:f:")) != -1) {
-		if (option == 'b')
+	while ((option = getopt(argc, argv, "tb:g:f:")) != -1) {
+		if (option == 't')
+			lenient = true;
+		else if (option == 'b')
 			base = number(optarg);
 		else if (option == 'g')
 			info.generation = number(optarg);
@@ -144,7 +173,7 @@ int main(int argc, char **argv)
 			return 2;
 	}
 	if (argc - optind < 2)
-		errx(2, "usage: fake-region [-b ADDRESS] [-g GENERATION] [-f FLAGS] FILE LIBRARY...");
+		errx(2, "usage: fake-region [-t] [-b ADDRESS] [-g GENERATION] [-f FLAGS] FILE LIBRARY...");
 
 	fd = open(argv[optind], O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0444);
 	if (fd < 0)
