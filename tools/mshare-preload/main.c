@@ -46,6 +46,7 @@ int main(int argc, char **argv)
 		       options.name, generation, selection.count,
 		       format_size(layout.size).text, layout.start);
 	free_selection(&selection);
+	free_options(&options);
 	flush_output();
 	return 0;
 }

@@ -143,3 +143,9 @@ void parse_options(int argc, char **argv, struct options *options)
 	argp_err_exit_status = 2;
 	argp_parse(&argp, argc, argv, 0, NULL, options);
 }
+
+void free_options(struct options *options)
+{
+	free(options->excludes);
+	free(options->files);
+}

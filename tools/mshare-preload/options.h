@@ -46,4 +46,10 @@ struct options {
  */
 void parse_options(int argc, char **argv, struct options *options);
 
+/**
+ * free_options() - forget the lists in it
+ * @options: from parse_options()
+ */
+void free_options(struct options *options);
+
 #endif /* OPTIONS_H */
