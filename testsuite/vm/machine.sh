@@ -14,7 +14,7 @@ guest_boot+=' -f /dev/vport0p1 -C / && exec /run/vm/guest-init'
 
 # make_payload FILE MODE LIMIT TREE... -- COMMAND...: an archive of what is new
 # in this machine: the trees to be laid over /, guest-init, its command and the
-# seconds it may take.
+# seconds it may take, and check-kernel-log for commands that ask.
 make_payload() {
 	local file=$1 mode=$2 limit=$3 trees=() tree harness
 	shift 3
@@ -26,7 +26,8 @@ make_payload() {
 
 	harness=$(dirname "$file")/harness
 	mkdir -p "$harness/run/vm"
-	cp "$vm_dir/guest-init" "$harness/run/vm/"
+	cp "$vm_dir"/{guest-init,common.sh,check-kernel-log,allowed-kernel-lines} \
+		"$harness/run/vm/"
 	echo "$mode" >"$harness/run/vm/mode"
 	echo "$limit" >"$harness/run/vm/limit"
 	echo "${TERM:-dumb} $( (stty size </dev/tty) 2>/dev/null || echo 24 80)" \
