@@ -5,6 +5,7 @@
 #include <linux/capability.h>
 #include <linux/file.h>
 #include <linux/mman.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -168,7 +169,8 @@ static int do_process_stat(struct file *file, void __user *arg)
 		return -EFAULT;
 	if (stat.pid < 0 || stat.reserved)
 		return -EINVAL;
-	if (stat.pid && !capable(CAP_SYS_ADMIN))
+	if (stat.pid && stat.pid != task_tgid_vnr(current) &&
+	    !capable(CAP_SYS_ADMIN))
 		return -EPERM;
 	ret = mshare_process_stat_fill(mshare_region_of(file), &stat);
 	if (ret)
