@@ -6,7 +6,10 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
+#include <setjmp.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -151,26 +154,107 @@ static void truncate_file(struct sharer *sharers, const struct test_region *regi
 	check(all_answer(sharers, HEAD, 1), "and still read the first");
 }
 
-/* Again and again: a stale TLB entry would show the page that is gone. */
-static void truncate_often(const struct test_region *region)
+/*
+ * A reader that never leaves its CPU while the page goes: nothing but the
+ * module's shootdown makes it forget a stale TLB entry.
+ */
+struct race {
+	atomic_int go;		/* the round in which the reader reads */
+	atomic_int reading;	/* it has read in that round */
+	atomic_int gone;	/* the page of that round is gone */
+	atomic_int done;	/* the reader is out of that round */
+	atomic_int stale;	/* rounds in which it saw the page after that */
+};
+
+static sigjmp_buf after_fault;
+
+static void on_fault(int sig)
 {
-	struct sharer sharers[SHARERS];
-	char page[PAGE];
-	bool ok = true;
+	siglongjmp(after_fault, sig);
+}
+
+static void pin(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	if (sched_setaffinity(0, sizeof(set), &set))
+		exit(1);
+}
+
+static void await(atomic_int *value, int round)
+{
+	while (atomic_load(value) < round)
+		;
+}
+
+/* No system call from the first read to the last. */
+static void race_round(struct race *race, volatile char *page, int round)
+{
+	if (sigsetjmp(after_fault, 0)) {
+		atomic_store(&race->done, round);
+		return;
+	}
+	(void)*page;
+	atomic_store(&race->reading, round);
+	while (atomic_load(&race->gone) < round)
+		(void)*page;
+	(void)*page;
+	atomic_fetch_add(&race->stale, 1);
+	atomic_store(&race->done, round);
+}
+
+static void race_reader(struct race *race, const struct test_region *region,
+			int rounds)
+{
+	struct sigaction action = { .sa_handler = on_fault,
+				    .sa_flags = SA_NODEFER };
+
+	pin(1);
+	sigaction(SIGBUS, &action, NULL);
+	for (int round = 1; round <= rounds; round++) {
+		char *text = map_text(region, NULL);
+
+		await(&race->go, round);
+		race_round(race, text + WINDOW, round);
+		munmap(text, region->size);
+	}
+	_exit(0);
+}
+
+static void truncate_under_a_reader(void)
+{
+	enum { ROUNDS = 20 };
+	struct race *race = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+				 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct test_region region;
+	char page[PAGE] = "";
+	pid_t pid;
 	int fd;
 
-	memset(page, 'y', sizeof(page));
-	for (int i = 0; ok && i < 10; i++) {
-		fd = open(region->file, O_RDWR);
-		make_file(region->file, region->size / PAGE);
-		start(sharers, region);
-		ok = !ftruncate(fd, WINDOW) &&
-		     pwrite(fd, page, PAGE, WINDOW) == (ssize_t)PAGE &&
-		     all_answer(sharers, SECOND_WINDOW, 'y');
-		stop(sharers);
-		close(fd);
+	make_region(&region, "raced", WINDOWS, MAP_POPULATE);
+	fd = open(region.file, O_RDWR);
+	pin(0);
+	fflush(stdout);
+	pid = fork();
+	if (!pid)
+		race_reader(race, &region, ROUNDS);
+	for (int round = 1; round <= ROUNDS; round++) {
+		if (pwrite(fd, page, PAGE, WINDOW) != (ssize_t)PAGE)
+			exit(1);
+		atomic_store(&race->go, round);
+		await(&race->reading, round);
+		if (ftruncate(fd, WINDOW))
+			exit(1);
+		atomic_store(&race->gone, round);
+		await(&race->done, round);
 	}
-	check(ok, "10 times truncated and written anew: no stale page");
+	waitpid(pid, NULL, 0);
+	check_eq(race->stale, 0,
+		 "%d times truncated under a reader: never a stale page", ROUNDS);
+	close(fd);
+	drop_region(&region);
 }
 
 static void write_string(const char *path, const char *value)
@@ -272,15 +356,6 @@ static void release_the_file_system(void)
 	unlink("/var/tmp/mshare-held");
 }
 
-static void plain(void)
-{
-	struct test_region region;
-
-	make_region(&region, "often", WINDOWS, MAP_POPULATE);
-	truncate_often(&region);
-	drop_region(&region);
-}
-
 int main(void)
 {
 	setup_module();
@@ -290,7 +365,7 @@ int main(void)
 	with_sharers("reclaimed", MAP_POPULATE, reclaim);
 	with_sharers("lazy", 0, reclaim);
 	with_sharers("lost", MAP_POPULATE, lose_the_file);
-	plain();
+	truncate_under_a_reader();
 	lose_the_region();
 	release_the_file_system();
 	teardown_module();
