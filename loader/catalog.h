@@ -56,7 +56,7 @@ struct mshare_catalog_entry {
 
 	/*
 	 * What the loader claims with the pad before it maps anything:
-	 * claim_offset is a window boundary at or below text_offset; the claim
+	 * claim_offset is the window boundary at or below text_offset; the claim
 	 * ends with the page where the library's last segment ends in memory.
 	 */
 	uint64_t claim_offset;
