@@ -22,7 +22,7 @@ static int text_may_split(struct vm_area_struct *vma, unsigned long addr)
 
 /*
  * After an application's mprotect() a window is never linked again.  The
- * notifier alone would not do: it is silent where no PMD is populated yet.
+ * notifier alone would not do: it is silent about a GiB without a page of PMDs.
  */
 static int text_mprotect(struct vm_area_struct *vma, unsigned long start,
 			 unsigned long end, unsigned long newflags)

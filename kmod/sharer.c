@@ -12,7 +12,8 @@
  * else's mapping would be filled into the shared table.  It is computed with
  * mmap_lock held, kept as a flag of the link, and cleared whenever a part of
  * the window is unmapped, changed or split.  The fault path, which may hold
- * just one VMA's lock, only reads it.
+ * just one VMA's lock, only reads it.  A text VMA covers only if it knows the
+ * sharer: what is done to it later must reach the sharer's links.
  */
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
@@ -61,8 +62,7 @@ static bool vma_covers(const struct vm_area_struct *vma,
 	struct mshare_library *lib = sharer->library;
 
 	if (vma->vm_ops == &mshare_text_vm_ops)
-		return mshare_text_library(vma) == lib &&
-		       mshare_vma_start(vma, lib) == sharer->start &&
+		return vma->vm_private_data == sharer &&
 		       mshare_vma_is_plain_text(vma);
 	if (vma->vm_ops == &mshare_pad_vm_ops)
 		return mshare_region_of(vma->vm_file) == lib->region &&
@@ -190,23 +190,57 @@ static struct vm_area_struct *text_vma(struct mm_struct *mm, unsigned long addr,
 	return vma;
 }
 
-/* A sharer that another VMA of the same text in this mm has already. */
-static struct mshare_sharer *find_sharer(struct mm_struct *mm,
-					 struct mshare_library *lib,
-					 unsigned long start)
+/* Walk the text VMAs of a library that belong to one displacement. */
+static struct vm_area_struct *next_text(struct mm_struct *mm, unsigned long addr,
+					struct mshare_library *lib,
+					unsigned long start)
 {
 	unsigned long end = start + lib->nr_windows * MSHARE_WINDOW_SIZE;
 	struct vm_area_struct *vma;
 
-	for (vma = find_vma(mm, start); vma && vma->vm_start < end;
-	     vma = find_vma(mm, vma->vm_end)) {
-		struct mshare_sharer *sharer = vma->vm_private_data;
-
-		if (vma->vm_ops == &mshare_text_vm_ops && sharer &&
-		    sharer->library == lib && sharer->start == start)
-			return sharer;
-	}
+	for (vma = find_vma(mm, addr); vma && vma->vm_start < end;
+	     vma = find_vma(mm, vma->vm_end))
+		if (vma->vm_ops == &mshare_text_vm_ops &&
+		    mshare_text_library(vma) == lib &&
+		    mshare_vma_start(vma, lib) == start)
+			return vma;
 	return NULL;
+}
+
+/* A fault that holds only the VMA's lock may be reading it. */
+static void adopt(struct mshare_sharer *sharer, struct vm_area_struct *vma)
+{
+	smp_store_release((struct mshare_sharer **)&vma->vm_private_data, sharer);
+}
+
+/* The sharer that another VMA of the same text in this mm has already. */
+static struct mshare_sharer *find_sharer(struct mm_struct *mm,
+					 struct mshare_library *lib,
+					 unsigned long start)
+{
+	struct vm_area_struct *vma;
+
+	for (vma = next_text(mm, start, lib, start); vma;
+	     vma = next_text(mm, vma->vm_end, lib, start))
+		if (vma->vm_private_data)
+			return vma->vm_private_data;
+	return NULL;
+}
+
+/* Make a new sharer the one of all VMAs of its text; it holds one for free. */
+static void adopt_all(struct mshare_sharer *sharer)
+{
+	struct mm_struct *mm = sharer->notifier.mm;
+	unsigned long start = sharer->start;
+	struct vm_area_struct *vma;
+	unsigned int n = 0;
+
+	for (vma = next_text(mm, start, sharer->library, start); vma;
+	     vma = next_text(mm, vma->vm_end, sharer->library, start)) {
+		adopt(sharer, vma);
+		if (n++)
+			refcount_inc(&sharer->vmas);
+	}
 }
 
 /* Returns spare if it was used. */
@@ -222,19 +256,18 @@ static struct mshare_sharer *register_locked(struct vm_area_struct *vma,
 	sharer = find_sharer(mm, lib, spare->start);
 	if (sharer) {
 		refcount_inc(&sharer->vmas);
-		WRITE_ONCE(vma->vm_private_data, sharer);
+		adopt(sharer, vma);
 		return sharer;
 	}
 	if (mmu_interval_notifier_insert_locked(&spare->notifier, mm,
 			spare->start, lib->nr_windows * MSHARE_WINDOW_SIZE,
 			&sharer_notifier_ops))
 		return NULL;
+	adopt_all(spare);
 	for (i = 0; i < lib->nr_windows; i++)
 		compute_coverage(spare, i);
 	atomic_long_inc(&lib->sharers);
 	mshare_count(lib->region, MSHARE_SHARERS, 1);
-	/* A fault that holds only the VMA's lock may be reading it. */
-	smp_store_release((struct mshare_sharer **)&vma->vm_private_data, spare);
 	return spare;
 }
 

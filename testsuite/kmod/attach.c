@@ -18,8 +18,9 @@
 
 #define WINDOWS	16
 
-static int read_all(const struct test_region *region)
+static int read_all(const void *arg)
 {
+	const struct test_region *region = arg;
 	long pte = status_kb("VmPTE:"), faults;
 	char *text = map_text(region, NULL);
 
@@ -43,8 +44,9 @@ static int read_all(const struct test_region *region)
 	return report_status();
 }
 
-static int read_plainly(const struct test_region *region)
+static int read_plainly(const void *arg)
 {
+	const struct test_region *region = arg;
 	long faults = minor_faults(), pte = status_kb("VmPTE:");
 	int fd = open(region->file, O_RDONLY);
 	char *text = mmap(NULL, region->size, PROT_READ | PROT_EXEC, MAP_PRIVATE,
@@ -57,8 +59,9 @@ static int read_plainly(const struct test_region *region)
 }
 
 /* A fetch from rodata must fault although the VMA says r-x. */
-static int fetch_rodata(const struct test_region *region)
+static int fetch_rodata(const void *arg)
 {
+	const struct test_region *region = arg;
 	char *text = map_text(region, NULL);
 
 	check_eq(touch_signal(text, false), 0, "rodata can be read");
@@ -69,8 +72,9 @@ static int fetch_rodata(const struct test_region *region)
 }
 
 /* Elsewhere, but congruent modulo a window: each process may have its own. */
-static int read_elsewhere(const struct test_region *region)
+static int read_elsewhere(const void *arg)
 {
+	const struct test_region *region = arg;
 	char *text = map_text(region, (char *)REGION_START - 64 * WINDOW);
 
 	if (!check(text != MAP_FAILED, "the text maps elsewhere too"))
@@ -81,15 +85,17 @@ static int read_elsewhere(const struct test_region *region)
 	return report_status();
 }
 
-static int read_mapped(const struct test_region *region)
+static int read_mapped(const void *arg)
 {
+	const struct test_region *region = arg;
 	return verify((char *)REGION_START + TEXT_OFFSET, region) &&
 	       windows_attached(region, 0) == WINDOWS ? 0 : 1;
 }
 
 /* A child inherits mappings, not links, and makes its own. */
-static int fork_and_read(const struct test_region *region)
+static int fork_and_read(const void *arg)
 {
+	const struct test_region *region = arg;
 	char *text = map_text(region, NULL);
 
 	verify(text, region);
@@ -113,8 +119,9 @@ static bool maps_line(const char *want, unsigned long start)
 	return found;
 }
 
-static int look_at_maps(const struct test_region *region)
+static int look_at_maps(const void *arg)
 {
+	const struct test_region *region = arg;
 	char *text = map_text(region, NULL);
 	char name[128], link[128];
 	ssize_t n;

@@ -42,8 +42,9 @@ static void check_others(const struct test_region *region)
 	check_eq(page_number(page), 3 * PAGES_PER_WINDOW, "the file is unchanged");
 }
 
-static int write_a_page(const struct test_region *region)
+static int write_a_page(const void *arg)
 {
+	const struct test_region *region = arg;
 	char *text = attached_text(region), *page = text + 3 * WINDOW;
 
 	check_eq(mprotect(page, PAGE, PROT_READ | PROT_WRITE), 0,
@@ -67,14 +68,23 @@ static int write_a_page(const struct test_region *region)
 	return report_status();
 }
 
-static int forbid_a_page(const struct test_region *region)
+/*
+ * In a GiB where nothing was touched, and a VMA of its own before the process
+ * becomes a sharer: neither a notifier nor a split speaks of it.
+ */
+static int forbid_a_page(const void *arg)
 {
-	char *text = map_text(region, NULL);
+	const struct test_region *region = arg;
+	char *text = map_text(region, (char *)((REGION_START & -(1UL << 30)) -
+					       4 * WINDOW));
 
-	/* Windows that were never touched: no notifier speaks of them. */
-	(void)*(volatile char *)text;
+	if (!check(text != MAP_FAILED, "the text lies in two GiB"))
+		return 1;
+	check_eq(madvise(text + 5 * WINDOW, PAGE, MADV_DONTFORK), 0,
+		 "a page of the second gets its own VMA");
+	check_eq(page_number(text), 0, "the first can be read");
 	check_eq(mprotect(text + 5 * WINDOW, PAGE, PROT_NONE), 0,
-		 "a page can be forbidden before the first touch");
+		 "that page can be forbidden");
 	check_eq(page_number(text + 5 * WINDOW + PAGE),
 		 5 * PAGES_PER_WINDOW + 1, "its neighbour can be read");
 	check_eq(touch_signal(text + 5 * WINDOW, false), SIGSEGV,
@@ -82,8 +92,9 @@ static int forbid_a_page(const struct test_region *region)
 	return report_status();
 }
 
-static int unmap_parts(const struct test_region *region)
+static int unmap_parts(const void *arg)
 {
+	const struct test_region *region = arg;
 	char *text = attached_text(region), *hole = text + 2 * WINDOW + 5 * PAGE;
 	char *anon;
 
@@ -93,6 +104,7 @@ static int unmap_parts(const struct test_region *region)
 		 "the page before has its content");
 	anon = mmap(hole, PAGE, PROT_READ | PROT_WRITE,
 		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	check(!anon[0] && !anon[PAGE - 1], "new memory in the hole is empty");
 	memset(anon, 0x77, PAGE);
 	check_eq(page_number(hole + 3 * PAGE), 2 * PAGES_PER_WINDOW + 8,
 		 "the page behind has its content");
@@ -110,8 +122,9 @@ static int unmap_parts(const struct test_region *region)
 	return report_status();
 }
 
-static int drop_and_read(const struct test_region *region)
+static int drop_and_read(const void *arg)
 {
+	const struct test_region *region = arg;
 	char *text = attached_text(region);
 
 	check_eq(madvise(text, region->size, MADV_DONTNEED), 0, "MADV_DONTNEED");
@@ -120,8 +133,9 @@ static int drop_and_read(const struct test_region *region)
 	return report_status();
 }
 
-static int move(const struct test_region *region)
+static int move(const void *arg)
 {
+	const struct test_region *region = arg;
 	char *text = attached_text(region), *to;
 
 	to = mremap(text, region->size, region->size,
@@ -141,8 +155,9 @@ static int move(const struct test_region *region)
 	return report_status();
 }
 
-static int write_through_proc(const struct test_region *region)
+static int write_through_proc(const void *arg)
 {
+	const struct test_region *region = arg;
 	char *text = attached_text(region), *page = text + 3 * WINDOW + 7 * PAGE;
 	int fd = open("/proc/self/mem", O_RDWR);
 	char byte = 0x33;
@@ -159,8 +174,9 @@ static int write_through_proc(const struct test_region *region)
 	return report_status();
 }
 
-static int fork_with_private_pages(const struct test_region *region)
+static int fork_with_private_pages(const void *arg)
 {
+	const struct test_region *region = arg;
 	char *text = attached_text(region), *page = text + 3 * WINDOW;
 	int status;
 	pid_t pid;
@@ -185,8 +201,9 @@ static int fork_with_private_pages(const struct test_region *region)
 }
 
 /* As a debugger does: a breakpoint in the child, seen by it alone. */
-static int poke(const struct test_region *region)
+static int poke(const void *arg)
 {
+	const struct test_region *region = arg;
 	char *text = attached_text(region);
 	int status;
 	pid_t pid = fork();
@@ -212,8 +229,9 @@ static int poke(const struct test_region *region)
 	return report_status();
 }
 
-static int read_of_another(const struct test_region *region)
+static int read_of_another(const void *arg)
 {
+	const struct test_region *region = arg;
 	char *text = map_text(region, NULL), page[PAGE];
 	struct iovec local = { page, PAGE };
 	struct iovec remote = { text + 2 * WINDOW, PAGE };
@@ -236,8 +254,9 @@ static int read_of_another(const struct test_region *region)
 }
 
 /* Pads make the rest of a window belong to the region. */
-static int use_pads(const struct test_region *region)
+static int use_pads(const void *arg)
 {
+	const struct test_region *region = arg;
 	char *start = (char *)REGION_START;
 	char *pad = mmap(start, TEXT_OFFSET + region->size, PROT_NONE,
 			 MAP_PRIVATE | MAP_FIXED_NOREPLACE, region->fd, 0);
@@ -254,8 +273,9 @@ static int use_pads(const struct test_region *region)
 	return report_status();
 }
 
-static int bounded_memory(const struct test_region *region)
+static int bounded_memory(const void *arg)
 {
+	const struct test_region *region = arg;
 	char *text = map_text(region, NULL);
 	struct mshare_stat stat;
 
@@ -270,8 +290,9 @@ static int bounded_memory(const struct test_region *region)
 	return report_status();
 }
 
-static int refused_maps(const struct test_region *region)
+static int refused_maps(const void *arg)
 {
+	const struct test_region *region = arg;
 	char *start = (char *)REGION_START + TEXT_OFFSET;
 
 #define refused(addr, size, prot, flags, offset, err, what)		\

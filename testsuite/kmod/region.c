@@ -216,21 +216,6 @@ long status_kb(const char *key)
 	return kb;
 }
 
-int in_child(int (*fn)(const struct test_region *region),
-	     const struct test_region *region)
-{
-	int status;
-	pid_t pid;
-
-	fflush(stdout);
-	pid = fork();
-	need(pid >= 0, "fork");
-	if (!pid)
-		_exit(fn(region));
-	need(waitpid(pid, &status, 0) == pid, "waitpid");
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
 static sigjmp_buf after_signal;
 
 static void on_signal(int sig)

@@ -119,14 +119,6 @@ long minor_faults(void);
 long status_kb(const char *key);
 
 /**
- * in_child - run a function in a forked child and wait for it
- *
- * Returns its exit status, or 128 + the signal that killed it.
- */
-int in_child(int (*fn)(const struct test_region *region),
-	     const struct test_region *region);
-
-/**
  * touch_signal - what reading (or, if @exec, calling) an address raises
  *
  * Returns the signal's number, 0 if none.

@@ -101,7 +101,7 @@ static void donating(void)
 }
 
 /* The donor is this process: it lives. */
-static int live_donor(const struct test_region *unused)
+static int live_donor(const void *unused)
 {
 	struct mshare_donate here = { .start = REGION_START };
 	int fd = open(NEW, O_RDWR | O_CREAT | O_EXCL, 0444);
@@ -258,7 +258,7 @@ static void replacing(void)
 	check_eq(errno_of(mkdir(MOUNTPOINT "/dir", 0755)), EPERM, "no directories");
 }
 
-static int as_nobody(const struct test_region *unused)
+static int as_nobody(const void *unused)
 {
 	struct mshare_process_stat process = { .pid = getppid() };
 	struct mshare_unmap unmap = { .region_offset = WINDOW };

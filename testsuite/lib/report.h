@@ -17,6 +17,8 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 struct report {
 	int passed;
@@ -90,6 +92,29 @@ static inline int report_status(void)
 	if (report.failed)
 		return 1;
 	return report.passed ? 0 : 77;
+}
+
+/**
+ * in_child - run a function in a forked child that reports on its own
+ * @fn:		returns the child's exit status: report_status(), say
+ * @arg:	what it is given
+ *
+ * Returns that status, 128 + the signal that killed it, or -1.
+ */
+static inline int in_child(int (*fn)(const void *arg), const void *arg)
+{
+	int status;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		report = (struct report){ 0 };
+		_exit(fn(arg));
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		return -1;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
 #endif /* LDMSHARE_TEST_REPORT_H */
