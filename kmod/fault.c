@@ -14,10 +14,10 @@
  * truncation would leave it mapped.
  */
 #include <linux/file.h>
-#include <linux/highmem.h>
 #include <linux/pagemap.h>
 #include <linux/mm.h>
 #include <linux/shmem_fs.h>
+#include <linux/uaccess.h>
 
 #include "compat.h"
 #include "mshare.h"
@@ -54,24 +54,44 @@ static struct folio *cached_folio(const struct mshare_library *lib, pgoff_t pgof
 	return IS_ERR(page) ? ERR_CAST(page) : page_folio(page);
 }
 
+/* x86-64 maps all memory.  Poison must not be consumed here, in the kernel. */
+static int copy_page_contents(struct page *to, struct page *from)
+{
+	if (PageHWPoison(from) ||
+	    copy_mc_to_kernel(page_address(to), page_address(from), PAGE_SIZE))
+		return -EHWPOISON;
+	return 0;
+}
+
 static struct page *copy_of(const struct mshare_library *lib, pgoff_t pgoff)
 {
 	struct folio *folio = cached_folio(lib, pgoff);
 	struct page *page;
-	void *from, *to;
+	int ret = -ENOMEM;
 
 	if (IS_ERR(folio))
 		return ERR_CAST(folio);
 	page = alloc_page(GFP_KERNEL_ACCOUNT);
-	if (page) {
-		to = kmap_local_page(page);
-		from = kmap_local_page(folio_file_page(folio, pgoff));
-		memcpy(to, from, PAGE_SIZE);
-		kunmap_local(from);
-		kunmap_local(to);
-	}
+	if (page)
+		ret = copy_page_contents(page, folio_file_page(folio, pgoff));
 	folio_put(folio);
-	return page ?: ERR_PTR(-ENOMEM);
+	if (!ret)
+		return page;
+	if (page)
+		put_page(page);
+	return ERR_PTR(ret);
+}
+
+static vm_fault_t fault_of(int error)
+{
+	switch (error) {
+	case -ENOMEM:
+		return VM_FAULT_OOM;
+	case -EHWPOISON:
+		return VM_FAULT_HWPOISON;
+	default:
+		return VM_FAULT_SIGBUS;
+	}
 }
 
 /**
@@ -120,7 +140,7 @@ static vm_fault_t private_fault(struct vm_fault *vmf, struct mshare_library *lib
 
 	page = copy_of(lib, vmf->pgoff);
 	if (IS_ERR(page))
-		return PTR_ERR(page) == -ENOMEM ? VM_FAULT_OOM : VM_FAULT_SIGBUS;
+		return fault_of(PTR_ERR(page));
 
 	mshare_count(region, MSHARE_PRIVATE_PAGES, 1);
 	mshare_snapshots_prune(region);
@@ -143,9 +163,8 @@ static vm_fault_t retry_after(struct vm_fault *vmf, enum missing missing)
 	struct mm_struct *mm = vma->vm_mm;
 	unsigned long addr = vmf->address;
 	struct mshare_library *lib = mshare_text_library(vma);
-	unsigned long host_addr = lib->region->start + text_offset(lib, vmf->pgoff);
+	unsigned long offset = text_offset(lib, vmf->pgoff);
 	struct file *file;
-	int ret;
 
 	if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
 		return VM_FAULT_RETRY;
@@ -157,12 +176,11 @@ static vm_fault_t retry_after(struct vm_fault *vmf, enum missing missing)
 		mshare_sharer_register(mm, addr, file);
 		break;
 	case MISSING_COVERAGE:
-		mshare_sharer_cover(mm, addr, file);
+		mshare_sharer_cover_at(mm, addr, file);
 		break;
 	case MISSING_PTE:
-		ret = mshare_host_fault(lib->region, host_addr);
-		/* Truncated, or bad memory: the private path gives the signal. */
-		if (ret == -EFAULT || ret == -EHWPOISON)
+		/* Truncated, or poisoned: the private path gives the signal. */
+		if (mshare_host_fault(lib->region, offset) == -EFAULT)
 			mshare_sharer_give_up(mm, addr, file);
 		break;
 	}
@@ -171,10 +189,11 @@ static vm_fault_t retry_after(struct vm_fault *vmf, enum missing missing)
 }
 
 /*
- * An mm that is no sharer yet becomes one, for writes too, so that the window
- * can be marked.  If that failed once (a signal was pending, no memory), or
- * the lock cannot be dropped, the page is private.  That is safe without a
- * mark: mmap_lock is held, so nobody registers, and so nobody attaches, until
+ * A VMA that knows no sharer yet finds or makes one, for writes too, so that
+ * the window can be marked.  If that failed once (a signal was pending, no
+ * memory), or the lock cannot be dropped, the page is private.  That is safe
+ * without a mark: a window is covered only by VMAs that know their sharer, so
+ * this one is not attached, and mmap_lock is held, so nobody registers until
  * this fault has put its own table into the PMD.  A fault that holds just the
  * VMA's lock can always be tried again.
  */
@@ -192,7 +211,6 @@ static vm_fault_t unregistered_fault(struct vm_fault *vmf)
 static vm_fault_t link_fault(struct vm_fault *vmf, struct mshare_library *lib)
 {
 	struct vm_area_struct *vma = vmf->vma;
-	bool may_retry = vmf->flags & FAULT_FLAG_ALLOW_RETRY;
 	struct mshare_sharer *sharer;
 	struct mshare_link *link;
 
@@ -212,12 +230,17 @@ static vm_fault_t link_fault(struct vm_fault *vmf, struct mshare_library *lib)
 		case MSHARE_AGAIN:
 			return VM_FAULT_NOPAGE;
 		case MSHARE_UNCOVERED:
-			if (may_retry)
+			if (vmf->flags & FAULT_FLAG_VMA_LOCK)
 				return retry_after(vmf, MISSING_COVERAGE);
+			if (mshare_sharer_cover(link))
+				return VM_FAULT_NOPAGE;
 			break;
 		case MSHARE_ABSENT:
-			if (may_retry)
+			if (vmf->flags & FAULT_FLAG_ALLOW_RETRY)
 				return retry_after(vmf, MISSING_PTE);
+			if (!mshare_host_fault_nested(lib->region,
+						      text_offset(lib, vmf->pgoff)))
+				return VM_FAULT_NOPAGE;
 			break;
 		case MSHARE_PRIVATE:
 			break;

@@ -349,6 +349,4 @@ void mshare_fs_exit(void)
 {
 	unregister_filesystem(&msharefs_type);
 	sysfs_remove_mount_point(fs_kobj, "mshare");
-	/* Inodes are freed by RCU. */
-	rcu_barrier();
 }

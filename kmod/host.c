@@ -15,7 +15,7 @@
  * Each text is mapped twice, the second time outside the region ("shadow") and
  * faulted first: pages with a mapcount of 1 pass the core's checks for "mine
  * alone", and MADV_COLD or MADV_PAGEOUT by one sharer would hit everybody.
- * Best effort: between reclaim and the next fault the count may be 1.
+ * Best effort: reclaim may take one of the two away before the other.
  */
 #include <linux/file.h>
 #include <linux/kthread.h>
@@ -125,7 +125,8 @@ static int purge(void *unused)
  * mshare_host_ready() - make sure that the host mm is ours alone
  * @region: a region, its inode locked
  *
- * Return: 0; -ENXIO: no host mm; -EBUSY: the donor is still alive.
+ * Return: 0; -ENXIO: no host mm; -EBUSY: the donor is still alive; -ENOMEM: it
+ * fell to the OOM killer.
  */
 int mshare_host_ready(struct mshare_region *region)
 {
@@ -133,10 +134,19 @@ int mshare_host_ready(struct mshare_region *region)
 
 	if (region->state == MSHARE_EMPTY)
 		return -ENXIO;
-	if (atomic_read(&region->host->mm_users) != 1)
-		return -EBUSY;
 	if (region->state != MSHARE_DONATED)
 		return 0;
+	/*
+	 * Asked until it is so once: then no task is left that could bring
+	 * another, and those who look at all mms (reclaim, swapoff) hold ours
+	 * just for a moment.
+	 */
+	if (atomic_read(&region->host->mm_users) != 1)
+		return -EBUSY;
+	/* The donor was reaped: faults in its mm would all be SIGBUS. */
+	if (test_bit(MMF_UNSTABLE, &region->host->flags) ||
+	    test_bit(MMF_OOM_SKIP, &region->host->flags))
+		return -ENOMEM;
 	ret = host_call(region->host, purge, NULL);
 	if (!ret)
 		region->state = MSHARE_POPULATING;
@@ -353,13 +363,16 @@ void mshare_host_unmap(struct mshare_library *lib,
 	host_call(lib->region->host, unmap_one, &args);
 }
 
+/* In one go each: every unmap of a region waits for a grace period. */
 static int unmap_all(void *arg)
 {
-	struct mshare_library *lib = arg;
-	struct mshare_segment *segment;
+	const struct mshare_library *lib = arg;
+	const struct mshare_segment whole = {
+		.offset = lib->first * MSHARE_WINDOW_SIZE,
+		.size = lib->nr_windows * MSHARE_WINDOW_SIZE,
+	};
 
-	list_for_each_entry(segment, &lib->segments, list)
-		unmap_both(lib->region, segment);
+	unmap_both(lib->region, &whole);
 	return 0;
 }
 
@@ -374,26 +387,58 @@ void mshare_host_drop(struct mshare_library *lib)
 	host_call(lib->region->host, unmap_all, lib);
 }
 
+/*
+ * The shadow first, so that the page never has a mapcount of 1 for long.  Its
+ * failure is no matter: the region's own fault tells the same.
+ */
+static int fault_both(struct mshare_region *region, unsigned long offset,
+		      bool *unlocked)
+{
+	int ret;
+
+	fixup_user_fault(region->host, region->shadow + offset, 0, unlocked);
+	ret = fixup_user_fault(region->host, region->start + offset, 0, unlocked);
+	if (!ret)
+		mshare_count(region, MSHARE_HOST_FAULTS, 1);
+	return ret;
+}
+
 /**
  * mshare_host_fault() - make the host fault a page in
  * @region: the region
- * @addr: the address in the host
+ * @offset: region offset
  *
  * The caller holds no lock of any mm.
  *
  * Return: 0, or an error of fixup_user_fault(): -EFAULT when there is nothing
- * to be had at that address.
+ * to be had at that address, or what is there is poisoned.
  */
-int mshare_host_fault(struct mshare_region *region, unsigned long addr)
+int mshare_host_fault(struct mshare_region *region, unsigned long offset)
 {
 	bool unlocked = false;
 	int ret;
 
 	if (mmap_read_lock_killable(region->host))
 		return -EINTR;
-	ret = fixup_user_fault(region->host, addr, 0, &unlocked);
+	ret = fault_both(region, offset, &unlocked);
 	mmap_read_unlock(region->host);
-	if (!ret)
-		mshare_count(region, MSHARE_HOST_FAULTS, 1);
+	return ret;
+}
+
+/**
+ * mshare_host_fault_nested() - the same for one who holds a sharer's mmap_lock
+ * @region: the region
+ * @offset: region offset
+ *
+ * Return: as above, or -EAGAIN where it would have to wait for the host's lock.
+ */
+int mshare_host_fault_nested(struct mshare_region *region, unsigned long offset)
+{
+	int ret;
+
+	if (!mmap_read_trylock(region->host))
+		return -EAGAIN;
+	ret = fault_both(region, offset, NULL);
+	mmap_read_unlock(region->host);
 	return ret;
 }

@@ -12,14 +12,31 @@
 #include "compat.h"
 #include "mshare.h"
 
-/* May this caller change the region? */
+/* May this caller change regions, by this descriptor? */
 static int may_populate(struct file *file)
 {
 	if (!capable(CAP_SYS_ADMIN))
 		return -EPERM;
-	if (!(file->f_mode & FMODE_WRITE))
-		return -EBADF;
-	return mshare_sealed(mshare_region_of(file)) ? -EPERM : 0;
+	return file->f_mode & FMODE_WRITE ? 0 : -EBADF;
+}
+
+/*
+ * Take the region's lock if it may still be changed.  User memory is read
+ * before and written after it is held: a page that is never served must not
+ * keep the lock, which unlink and rename need, from everybody else.
+ */
+static int lock_unsealed(struct file *file)
+{
+	inode_lock(file_inode(file));
+	if (!mshare_sealed(mshare_region_of(file)))
+		return 0;
+	inode_unlock(file_inode(file));
+	return -EPERM;
+}
+
+static void unlock(struct file *file)
+{
+	inode_unlock(file_inode(file));
 }
 
 static int do_donate(struct file *file, const void __user *arg)
@@ -33,7 +50,12 @@ static int do_donate(struct file *file, const void __user *arg)
 		return -EFAULT;
 	if (donate.flags)
 		return -EINVAL;
-	return mshare_host_donate(mshare_region_of(file), donate.start);
+	ret = lock_unsealed(file);
+	if (ret)
+		return ret;
+	ret = mshare_host_donate(mshare_region_of(file), donate.start);
+	unlock(file);
+	return ret;
 }
 
 static int check_create(const struct mshare_region *region,
@@ -93,57 +115,78 @@ static int do_create_mapping(struct file *file, const void __user *arg)
 		return ret;
 	if (copy_from_user(&create, arg, sizeof(create)))
 		return -EFAULT;
-	ret = check_create(region, &create);
-	if (ret)
-		return ret;
-	ret = mshare_host_ready(region);
-	if (ret)
-		return ret;
 	mapped = fget(create.fd);
-	if (!mapped)
-		return -EBADF;
-	ret = map_file(region, mapped, &create);
-	fput(mapped);
+	ret = lock_unsealed(file);
+	if (ret)
+		goto out;
+	ret = check_create(region, &create);
+	if (!ret)
+		ret = mshare_host_ready(region);
+	if (!ret)
+		ret = mapped ? map_file(region, mapped, &create) : -EBADF;
+	unlock(file);
+out:
+	if (mapped)
+		fput(mapped);
 	return ret;
 }
 
-static int do_unmap(struct file *file, const void __user *arg)
+static int unmap_library(struct mshare_region *region,
+			 const struct mshare_unmap *unmap)
 {
-	struct mshare_region *region = mshare_region_of(file);
-	bool sealed = mshare_sealed(region);
-	struct mshare_library *lib;
-	struct mshare_unmap unmap;
+	struct mshare_library *lib = mshare_library_at(region,
+						       unmap->region_offset);
 
-	if (!capable(CAP_SYS_ADMIN))
-		return -EPERM;
-	if (!sealed && !(file->f_mode & FMODE_WRITE))
-		return -EBADF;
-	if (copy_from_user(&unmap, arg, sizeof(unmap)))
-		return -EFAULT;
-	lib = mshare_library_at(region, unmap.region_offset);
 	if (!lib)
 		return -ENOENT;
-	if (unmap.size && unmap.size != lib->size)
+	if (unmap->size && unmap->size != lib->size)
 		return -EINVAL;
-	if (sealed)
+	if (mshare_sealed(region))
 		mshare_library_retire(lib);
 	else
 		mshare_library_forget(lib);
 	return 0;
 }
 
+static int do_unmap(struct file *file, const void __user *arg)
+{
+	struct mshare_region *region = mshare_region_of(file);
+	struct mshare_unmap unmap;
+	int ret;
+
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	if (copy_from_user(&unmap, arg, sizeof(unmap)))
+		return -EFAULT;
+	inode_lock(file_inode(file));
+	if (mshare_sealed(region) || (file->f_mode & FMODE_WRITE))
+		ret = unmap_library(region, &unmap);
+	else
+		ret = -EBADF;
+	unlock(file);
+	return ret;
+}
+
 static int do_seal(struct file *file)
 {
 	int ret = may_populate(file);
 
-	return ret ?: mshare_region_seal(mshare_region_of(file));
+	if (!ret)
+		ret = lock_unsealed(file);
+	if (ret)
+		return ret;
+	ret = mshare_region_seal(mshare_region_of(file));
+	unlock(file);
+	return ret;
 }
 
 static int do_stat(struct file *file, void __user *arg)
 {
 	struct mshare_stat stat;
 
+	inode_lock_shared(file_inode(file));
 	mshare_stat_fill(mshare_region_of(file), &stat);
+	inode_unlock_shared(file_inode(file));
 	return copy_to_user(arg, &stat, sizeof(stat)) ? -EFAULT : 0;
 }
 
@@ -154,7 +197,9 @@ static int do_library_stat(struct file *file, void __user *arg)
 
 	if (copy_from_user(&stat, arg, sizeof(stat)))
 		return -EFAULT;
+	inode_lock_shared(file_inode(file));
 	ret = mshare_library_stat_fill(mshare_region_of(file), &stat);
+	inode_unlock_shared(file_inode(file));
 	if (ret)
 		return ret;
 	return copy_to_user(arg, &stat, sizeof(stat)) ? -EFAULT : 0;
@@ -178,8 +223,16 @@ static int do_process_stat(struct file *file, void __user *arg)
 	return copy_to_user(arg, &stat, sizeof(stat)) ? -EFAULT : 0;
 }
 
-static long do_locked(struct file *file, unsigned int cmd, void __user *arg)
+/**
+ * mshare_ioctl() - ->unlocked_ioctl of a region
+ * @file: the region's file
+ * @cmd: MSHAREFS_*
+ * @ptr: address of its struct
+ */
+long mshare_ioctl(struct file *file, unsigned int cmd, unsigned long ptr)
 {
+	void __user *arg = (void __user *)ptr;
+
 	switch (cmd) {
 	case MSHAREFS_CREATE_MAPPING:
 		return do_create_mapping(file, arg);
@@ -193,28 +246,9 @@ static long do_locked(struct file *file, unsigned int cmd, void __user *arg)
 		return do_stat(file, arg);
 	case MSHAREFS_LIBRARY_STAT:
 		return do_library_stat(file, arg);
+	case MSHAREFS_PROCESS_STAT:
+		return do_process_stat(file, arg);
 	default:
 		return -ENOTTY;
 	}
-}
-
-/**
- * mshare_ioctl() - ->unlocked_ioctl of a region
- * @file: the region's file
- * @cmd: MSHAREFS_*
- * @arg: address of its struct
- */
-long mshare_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
-{
-	struct inode *inode = file_inode(file);
-	long ret;
-
-	/* Takes another process's mmap_lock, and changes nothing. */
-	if (cmd == MSHAREFS_PROCESS_STAT)
-		return do_process_stat(file, (void __user *)arg);
-
-	inode_lock(inode);
-	ret = do_locked(file, cmd, (void __user *)arg);
-	inode_unlock(inode);
-	return ret;
 }

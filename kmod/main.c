@@ -25,16 +25,11 @@ static int __init mshare_init(void)
 	ret = mshare_host_init();
 	if (ret)
 		goto err_region;
-	ret = mshare_text_init();
-	if (ret)
-		goto err_host;
 	ret = mshare_fs_init();
 	if (ret)
-		goto err_text;
+		goto err_host;
 	return 0;
 
-err_text:
-	mshare_text_exit();
 err_host:
 	mshare_host_exit();
 err_region:
@@ -47,7 +42,6 @@ static void __exit mshare_exit(void)
 {
 	mshare_fs_exit();
 	mshare_region_exit();
-	mshare_text_exit();
 	mshare_host_exit();
 }
 

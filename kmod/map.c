@@ -130,6 +130,8 @@ static int map_catalog(struct mshare_region *region, struct file *file,
 
 	if (start < MSHARE_CATALOG_OFFSET || start >= end || size > end - start)
 		return -EINVAL;
+	/* Grown or merged, it would fill the file with pages nobody frees. */
+	vm_flags_set(vma, VM_DONTEXPAND);
 	return generic_file_mmap(file, vma);
 }
 
@@ -147,6 +149,10 @@ int mshare_mmap(struct file *file, struct vm_area_struct *vma)
 		return -EACCES;
 	if (!mshare_sealed(region))
 		return -EAGAIN;
+	if (READ_ONCE(region->retired)) {
+		mshare_count(region, MSHARE_REFUSALS, 1);
+		return -EAGAIN;
+	}
 	if (prot == VM_READ)
 		return map_catalog(region, file, vma);
 	if (prot && prot != (VM_READ | VM_EXEC))
@@ -154,7 +160,7 @@ int mshare_mmap(struct file *file, struct vm_area_struct *vma)
 	if ((vma->vm_pgoff << PAGE_SHIFT) + (vma->vm_end - vma->vm_start) >
 	    region->size)
 		return -EINVAL;
-	if (READ_ONCE(region->retired) || process_is_refused(vma)) {
+	if (process_is_refused(vma)) {
 		mshare_count(region, MSHARE_REFUSALS, 1);
 		return -EAGAIN;
 	}

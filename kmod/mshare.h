@@ -74,7 +74,7 @@ enum mshare_state {
  * struct mshare_region - one file of msharefs
  * @ref:	held by the inode, and by each open text file of its libraries
  * @state:	enum mshare_state; changes under the inode's lock
- * @retired:	unlinked; changes under @users_lock
+ * @retired:	unlinked; only ever set
  * @start:	agreed address
  * @size:	bytes, equal to the inode's size
  * @catalog_size: bytes of catalog written so far
@@ -83,7 +83,7 @@ enum mshare_state {
  * @shadow:	where in @host each text is mapped a second time
  * @libraries:	by the index of each library's first window; entries stay
  *		until the region is freed
- * @users_lock:	@retired, and users and retired of the libraries
+ * @users_lock:	users and retired of the libraries
  * @opens:	descriptors of the file
  * @snapshots_lock: @snapshots
  * @snapshots:	private pages a fault may still hold locked (fault.c)
@@ -139,7 +139,7 @@ struct mshare_window {
 /**
  * struct mshare_flush - CPUs to be flushed by one invalidation of many windows
  * @mask:	preallocated
- * @busy:	@mask is in use; who finds it so flushes all CPUs instead
+ * @busy:	@mask is in use; who finds it so flushes window by window
  */
 struct mshare_flush {
 	cpumask_var_t mask;
@@ -231,7 +231,7 @@ void mshare_fs_exit(void);
 struct mshare_region *mshare_region_of(struct file *file);
 
 /* ioctl.c */
-long mshare_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
+long mshare_ioctl(struct file *file, unsigned int cmd, unsigned long ptr);
 
 /* region.c */
 int mshare_region_init(void);
@@ -268,13 +268,13 @@ void mshare_host_unmap(struct mshare_library *lib,
 int mshare_host_check(struct mshare_library *lib);
 int mshare_host_watch(struct mshare_library *lib);
 void mshare_host_drop(struct mshare_library *lib);
-int mshare_host_fault(struct mshare_region *region, unsigned long addr);
+int mshare_host_fault(struct mshare_region *region, unsigned long offset);
+int mshare_host_fault_nested(struct mshare_region *region, unsigned long offset);
 
 /* text.c */
-int mshare_text_init(void);
-void mshare_text_exit(void);
 int mshare_text_accepts(struct file *file);
 struct file *mshare_text_create(struct mshare_library *lib);
+void mshare_text_destroy(struct file *anchor);
 struct file *mshare_text_open(struct mshare_library *lib);
 struct mshare_library *mshare_text_library(const struct vm_area_struct *vma);
 
@@ -291,8 +291,9 @@ void mshare_snapshots_prune(struct mshare_region *region);
 /* sharer.c */
 void mshare_sharer_register(struct mm_struct *mm, unsigned long addr,
 			    struct file *file);
-void mshare_sharer_cover(struct mm_struct *mm, unsigned long addr,
-			 struct file *file);
+bool mshare_sharer_cover(struct mshare_link *link);
+void mshare_sharer_cover_at(struct mm_struct *mm, unsigned long addr,
+			    struct file *file);
 void mshare_sharer_give_up(struct mm_struct *mm, unsigned long addr,
 			   struct file *file);
 void mshare_sharer_open(struct vm_area_struct *vma);

@@ -79,7 +79,7 @@ static void unprepare_library(struct mshare_library *lib)
 	}
 	mshare_windows_free(lib);
 	if (lib->anchor) {
-		fput(lib->anchor);
+		mshare_text_destroy(lib->anchor);
 		lib->anchor = NULL;
 	}
 }
@@ -176,7 +176,7 @@ static unsigned long last_window(unsigned long offset, unsigned long size)
  * distance, in the same or a neighbouring window.
  *
  * Return: it, or NULL if there is none, or -EEXIST if another library is in
- * one of the windows.
+ * one of the windows, or the mapping would join two.
  */
 static struct mshare_library *find_library(struct mshare_region *region,
 					   struct file *file,
@@ -190,14 +190,15 @@ static struct mshare_library *find_library(struct mshare_region *region,
 
 	xa_for_each(&region->libraries, index, lib) {
 		unsigned long lib_last = lib->first + lib->nr_windows - 1;
+		bool same = file_inode(lib->file) == file_inode(file) &&
+			    offset - (pgoff << PAGE_SHIFT) ==
+			    lib->offset - (lib->pgoff << PAGE_SHIFT);
 
 		if (first > lib_last + 1 || last + 1 < lib->first)
 			continue;
-		if (file_inode(lib->file) == file_inode(file) &&
-		    offset - (pgoff << PAGE_SHIFT) ==
-		    lib->offset - (lib->pgoff << PAGE_SHIFT))
+		if (same && !found)
 			found = lib;
-		else if (first <= lib_last && last >= lib->first)
+		else if (same || (first <= lib_last && last >= lib->first))
 			return ERR_PTR(-EEXIST);
 	}
 	return found;

@@ -115,10 +115,12 @@ static struct mshare_change change_for(const struct mmu_notifier_range *range)
 		return (struct mshare_change){ .uncover = true, .private = true };
 	case MMU_NOTIFY_CLEAR:
 		/*
-		 * One page of an attached window: a fault is about to replace
-		 * it.  FAULT_FLAG_UNSHARE comes this way, without asking us
-		 * first; were the window linked again by the next read, a
-		 * long-term pin would never end.
+		 * One page of an attached window: most likely a fault is about
+		 * to replace it.  FAULT_FLAG_UNSHARE comes this way, without
+		 * asking us first; were the window linked again by the next
+		 * read, a long-term pin would never end.  MADV_DONTNEED of one
+		 * page, and rmap on its way through a forked child, look the
+		 * same and cost this process the sharing of this window.
 		 */
 		return (struct mshare_change){
 			.private_if_linked = range->end - range->start == PAGE_SIZE,
@@ -253,6 +255,8 @@ static struct mshare_sharer *register_locked(struct vm_area_struct *vma,
 	unsigned int i;
 
 	spare->start = mshare_vma_start(vma, lib);
+	if (!IS_ALIGNED(spare->start, MSHARE_WINDOW_SIZE))
+		return NULL;
 	sharer = find_sharer(mm, lib, spare->start);
 	if (sharer) {
 		refcount_inc(&sharer->vmas);
@@ -314,22 +318,38 @@ static struct mshare_link *link_locked(struct mm_struct *mm, unsigned long addr,
 
 /**
  * mshare_sharer_cover() - find out if a window may be linked
+ * @link: a link of an mm whose mmap_lock is held
+ *
+ * A window that is not covered when it is needed becomes private.
+ *
+ * Return: true if it is covered.
+ */
+bool mshare_sharer_cover(struct mshare_link *link)
+{
+	bool covered = compute_coverage(link->sharer,
+					link - link->sharer->links);
+
+	if (!covered)
+		mshare_make_private(link);
+	return covered;
+}
+
+/**
+ * mshare_sharer_cover_at() - the same for one who has dropped the fault's lock
  * @mm: the mm; the caller holds none of its locks
  * @addr: an address in the window, in a text VMA
  * @file: that VMA's file, held by the caller
- *
- * A window that is not covered when it is needed becomes private.
  */
-void mshare_sharer_cover(struct mm_struct *mm, unsigned long addr,
-			 struct file *file)
+void mshare_sharer_cover_at(struct mm_struct *mm, unsigned long addr,
+			    struct file *file)
 {
 	struct mshare_link *link;
 
 	if (mmap_read_lock_killable(mm))
 		return;
 	link = link_locked(mm, addr, file);
-	if (link && !compute_coverage(link->sharer, link - link->sharer->links))
-		mshare_make_private(link);
+	if (link)
+		mshare_sharer_cover(link);
 	mmap_read_unlock(mm);
 }
 

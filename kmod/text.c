@@ -27,7 +27,9 @@
 
 #define MSHARE_TEXT_MAGIC	0x6d736874	/* "msht" */
 
+/* Mounted while there are libraries, and holds the module so long. */
 static struct vfsmount *text_mnt;
+static int text_pins;
 
 /* The path a core dump's NT_FILE note gives: the library's. */
 static char *text_dname(struct dentry *dentry, char *buffer, int buflen)
@@ -50,7 +52,6 @@ static int text_release(struct inode *inode, struct file *file)
 }
 
 static const struct file_operations text_fops = {
-	.owner		= THIS_MODULE,
 	.release	= text_release,
 };
 
@@ -65,27 +66,11 @@ static int text_init_fs_context(struct fs_context *fc)
 }
 
 static struct file_system_type text_fs_type = {
+	.owner		= THIS_MODULE,
 	.name		= "mshare_text",
 	.init_fs_context = text_init_fs_context,
 	.kill_sb	= kill_anon_super,
 };
-
-/**
- * mshare_text_init() - mount the file system of the internal inodes
- */
-int mshare_text_init(void)
-{
-	text_mnt = kern_mount(&text_fs_type);
-	return PTR_ERR_OR_ZERO(text_mnt);
-}
-
-/**
- * mshare_text_exit() - unmount it; no library is left
- */
-void mshare_text_exit(void)
-{
-	kern_unmount(text_mnt);
-}
 
 static bool on_noexec_mount(const struct path *path)
 {
@@ -160,23 +145,44 @@ static struct inode *text_inode(struct mshare_library *lib)
  * mshare_text_create() - make the internal inode of a library
  * @lib: the library
  *
- * Return: its anchor, a file that keeps it and holds the module; or an error.
+ * Return: its anchor, a file that keeps it, to be given back to
+ * mshare_text_destroy(); or an error.
  */
 struct file *mshare_text_create(struct mshare_library *lib)
 {
-	struct inode *inode = text_inode(lib);
+	struct inode *inode;
 	struct file *anchor;
+	int ret;
 
-	if (IS_ERR(inode))
-		return ERR_CAST(inode);
-	__module_get(THIS_MODULE);	/* given back by the last fput() */
+	ret = simple_pin_fs(&text_fs_type, &text_mnt, &text_pins);
+	if (ret)
+		return ERR_PTR(ret);
+	inode = text_inode(lib);
+	if (IS_ERR(inode)) {
+		anchor = ERR_CAST(inode);
+		goto err_mnt;
+	}
 	anchor = alloc_file_pseudo(inode, text_mnt, "mshare", O_RDONLY,
 				   &text_fops);
-	if (IS_ERR(anchor)) {
-		iput(inode);
-		module_put(THIS_MODULE);
-	}
+	if (IS_ERR(anchor))
+		goto err_inode;
 	return anchor;
+
+err_inode:
+	iput(inode);
+err_mnt:
+	simple_release_fs(&text_mnt, &text_pins);
+	return anchor;
+}
+
+/**
+ * mshare_text_destroy() - let go of the internal inode of a library
+ * @anchor: what mshare_text_create() gave
+ */
+void mshare_text_destroy(struct file *anchor)
+{
+	fput(anchor);
+	simple_release_fs(&text_mnt, &text_pins);
 }
 
 /**

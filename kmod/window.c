@@ -52,10 +52,14 @@ int mshare_windows_alloc(struct mshare_library *lib)
 {
 	unsigned int i;
 
+	if (!zalloc_cpumask_var(&lib->flush.mask, GFP_KERNEL))
+		return -ENOMEM;
 	lib->windows = kvcalloc(lib->nr_windows, sizeof(*lib->windows),
 				GFP_KERNEL);
-	if (!lib->windows)
+	if (!lib->windows) {
+		free_cpumask_var(lib->flush.mask);
 		return -ENOMEM;
+	}
 	for (i = 0; i < lib->nr_windows; i++) {
 		struct mshare_window *window = &lib->windows[i];
 
@@ -64,8 +68,6 @@ int mshare_windows_alloc(struct mshare_library *lib)
 		if (!zalloc_cpumask_var(&window->pending, GFP_KERNEL))
 			goto err;
 	}
-	if (!zalloc_cpumask_var(&lib->flush.mask, GFP_KERNEL))
-		goto err;
 	return 0;
 
 err:
@@ -114,7 +116,7 @@ static void flush_local(void *unused)
 	__flush_tlb_all();
 }
 
-/* Take the preallocated mask, or NULL if it is in use: then flush every CPU. */
+/* Take the preallocated mask, or NULL if it is in use. */
 static struct cpumask *flush_begin(struct mshare_flush *flush)
 {
 	if (test_and_set_bit_lock(0, &flush->busy))
@@ -135,10 +137,37 @@ static void flush_end(struct mshare_flush *flush, struct cpumask *mask)
  */
 static void flush_cpus(struct mshare_region *region, const struct cpumask *mask)
 {
-	if (mask && cpumask_empty(mask))
+	if (cpumask_empty(mask))
 		return;
 	mshare_count(region, MSHARE_FLUSHES, 1);
-	on_each_cpu_mask(mask ?: cpu_online_mask, flush_local, NULL, true);
+	on_each_cpu_mask(mask, flush_local, NULL, true);
+}
+
+static void complete_flush(struct mshare_window *window)
+{
+	spin_lock(&window->lock);
+	if (!--window->flushing)
+		cpumask_clear(window->pending);
+	spin_unlock(&window->lock);
+}
+
+/*
+ * Flush the pending CPUs of some windows whose flush is begun: at once those
+ * that were collected in mask, or window by window.  A window's own mask only
+ * grows until its flushes are complete.
+ */
+static void flush_windows(struct mshare_library *lib, unsigned int first,
+			  unsigned int last, const struct cpumask *mask)
+{
+	unsigned int i;
+
+	if (mask)
+		flush_cpus(lib->region, mask);
+	else
+		for (i = first; i <= last; i++)
+			flush_cpus(lib->region, lib->windows[i].pending);
+	for (i = first; i <= last; i++)
+		complete_flush(&lib->windows[i]);
 }
 
 /*
@@ -167,26 +196,15 @@ static void unlink_locked(struct mshare_window *window, struct mshare_link *link
 
 /* From ->flushing++ to complete_flush() a window's pending CPUs are ours too. */
 static void collect_pending_locked(struct mshare_window *window,
-				   struct cpumask *mask, bool *needed)
+				   struct cpumask *mask)
 {
-	if (cpumask_empty(window->pending))
-		return;
-	*needed = true;
 	if (mask)
 		cpumask_or(mask, mask, window->pending);
 }
 
-static void complete_flush(struct mshare_window *window)
-{
-	spin_lock(&window->lock);
-	if (!--window->flushing)
-		cpumask_clear(window->pending);
-	spin_unlock(&window->lock);
-}
-
 /* Detach all, in batches: the window's lock is never held for long. */
 static void detach_all(struct mshare_library *lib, struct mshare_window *window,
-		       struct cpumask *mask, bool *needed)
+		       struct cpumask *mask)
 {
 	struct mshare_link *link;
 	struct hlist_node *next;
@@ -208,7 +226,7 @@ static void detach_all(struct mshare_library *lib, struct mshare_window *window,
 		spin_unlock(&window->lock);
 		spin_lock(&window->lock);
 	} while (true);
-	collect_pending_locked(window, mask, needed);
+	collect_pending_locked(window, mask);
 	spin_unlock(&window->lock);
 }
 
@@ -226,20 +244,16 @@ void mshare_detach_host(struct mshare_library *lib, unsigned int first,
 			unsigned int last)
 {
 	struct cpumask *mask = flush_begin(&lib->flush);
-	bool needed = false;
 	unsigned int i;
 
 	for (i = first; i <= last; i++)
-		detach_all(lib, &lib->windows[i], mask, &needed);
-	if (needed)
-		flush_cpus(lib->region, mask);
-	for (i = first; i <= last; i++)
-		complete_flush(&lib->windows[i]);
+		detach_all(lib, &lib->windows[i], mask);
+	flush_windows(lib, first, last, mask);
 	flush_end(&lib->flush, mask);
 }
 
 static void detach_one(struct mshare_link *link, struct mshare_change change,
-		       struct cpumask *mask, bool *needed)
+		       struct cpumask *mask)
 {
 	struct mshare_region *region = link->sharer->library->region;
 	struct mshare_window *window = mshare_window_of(link);
@@ -259,7 +273,7 @@ static void detach_one(struct mshare_link *link, struct mshare_change change,
 		unlink_locked(window, link);
 		mshare_count(region, MSHARE_DETACHES_SHARER, 1);
 	}
-	collect_pending_locked(window, mask, needed);
+	collect_pending_locked(window, mask);
 	spin_unlock(&window->lock);
 }
 
@@ -278,15 +292,11 @@ void mshare_detach_sharer(struct mshare_sharer *sharer, unsigned int first,
 {
 	struct mshare_library *lib = sharer->library;
 	struct cpumask *mask = flush_begin(&sharer->flush);
-	bool needed = false;
 	unsigned int i;
 
 	for (i = first; i <= last; i++)
-		detach_one(&sharer->links[i], change, mask, &needed);
-	if (needed)
-		flush_cpus(lib->region, mask);
-	for (i = first; i <= last; i++)
-		complete_flush(&lib->windows[i]);
+		detach_one(&sharer->links[i], change, mask);
+	flush_windows(lib, first, last, mask);
 	flush_end(&sharer->flush, mask);
 }
 

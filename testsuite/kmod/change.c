@@ -273,6 +273,49 @@ static int use_pads(const void *arg)
 	return report_status();
 }
 
+/*
+ * A write through /proc/PID/mem, whose fault may not be tried again, to a page
+ * the host does not have, in a VMA that was split off before the process
+ * became a sharer, while its window is attached: it must not get into the
+ * host's table.
+ */
+static int write_beside_a_link(const void *arg)
+{
+	const struct test_region *region = arg;
+	char *text = map_text(region, NULL), byte = 'E';
+	int fd = open("/proc/self/mem", O_RDWR);
+
+	madvise(text + WINDOW / 2, WINDOW / 2, MADV_RANDOM);
+	check_eq(page_number(text), 0, "a window of two VMAs can be read");
+	check_eq(windows_attached(region, 0), 1, "and is attached");
+	check_eq(pwrite(fd, &byte, 1, (off_t)(text + WINDOW / 2)), 1,
+		 "the VMA that was split off is written");
+	check(text[WINDOW / 2] == 'E', "the writer sees it");
+	close(fd);
+	return report_status();
+}
+
+static int read_beside_a_link(const void *arg)
+{
+	const struct test_region *region = arg;
+	char *text = map_text(region, NULL);
+
+	return page_number(text + WINDOW / 2) == PAGES_PER_WINDOW / 2 ? 0 : 1;
+}
+
+/* What a catalog mapping could be grown to would be memory nobody frees. */
+static int grow_catalog(const void *arg)
+{
+	const struct test_region *region = arg;
+	char *catalog = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, region->fd,
+			     MSHARE_CATALOG_OFFSET);
+
+	check(catalog != MAP_FAILED, "the catalog can be mapped");
+	check(mremap(catalog, PAGE, 4 * PAGE, MREMAP_MAYMOVE) == MAP_FAILED,
+	      "and cannot grow");
+	return report_status();
+}
+
 static int bounded_memory(const void *arg)
 {
 	const struct test_region *region = arg;
@@ -340,8 +383,16 @@ int main(void)
 	check_eq(in_child(use_pads, &region), 0, "pads");
 	check_eq(in_child(bounded_memory, &region), 0, "bounded memory");
 	check_eq(in_child(refused_maps, &region), 0, "what mmap refuses");
+	check_eq(in_child(grow_catalog, &region), 0, "the catalog");
 	check_eq(region_stat(&region).attached, 0, "nothing is attached at the end");
 	check_eq(region_stat(&region).sharers, 0, "no sharer is left");
+	drop_region(&region);
+
+	make_region(&region, "lazy", WINDOWS, 0);
+	check_eq(in_child(write_beside_a_link, &region), 0,
+		 "a write beside a linked window's VMA");
+	check_eq(in_child(read_beside_a_link, &region), 0,
+		 "does not reach another process");
 	drop_region(&region);
 	teardown_module();
 	return report_status();

@@ -134,6 +134,7 @@ void make_region(struct test_region *region, const char *name,
 				      region->size - half, half,
 				      PROT_READ | PROT_EXEC, populate)),
 	     "map r-x");
+	need(pwrite(fd, "catalog", 7, MSHARE_CATALOG_OFFSET) == 7, "catalog");
 	need(!ioctl(fd, MSHAREFS_SEAL), "seal");
 	need(!rename(temporary, region->name), "rename");
 	close(file);

@@ -6,6 +6,8 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +15,10 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+#include <linux/userfaultfd.h>
 
 #include "region.h"
 #include "report.h"
@@ -286,6 +291,52 @@ static int as_nobody(const void *unused)
 	return report_status();
 }
 
+struct unserved {
+	int fd;
+	void *page;
+};
+
+static void *ask_into_page(void *arg)
+{
+	struct unserved *unserved = arg;
+
+	ioctl(unserved->fd, MSHAREFS_STAT, unserved->page);
+	return NULL;
+}
+
+/*
+ * A caller whose memory is never served must not keep a lock that others need:
+ * its argument lies in a page of userfaultfd that nobody fills.
+ */
+static void unserved_argument(void)
+{
+	int uffd = syscall(SYS_userfaultfd, O_CLOEXEC), fd = open(LIVE, O_RDONLY);
+	struct uffdio_api api = { .api = UFFD_API };
+	char *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct uffdio_register reg = {
+		.range = { (uintptr_t)page, PAGE },
+		.mode = UFFDIO_REGISTER_MODE_MISSING,
+	};
+	struct pollfd event = { .fd = uffd, .events = POLLIN };
+	struct unserved arg = { fd, page };
+	pthread_t thread;
+
+	if (uffd < 0 || ioctl(uffd, UFFDIO_API, &api) ||
+	    ioctl(uffd, UFFDIO_REGISTER, &reg)) {
+		check(false, "userfaultfd: %s", strerror(errno));
+		return;
+	}
+	pthread_create(&thread, NULL, ask_into_page, &arg);
+	check_eq(poll(&event, 1, 10000), 1, "a caller's argument is not served");
+	check(!access(MOUNTPOINT "/none", F_OK) || errno == ENOENT,
+	      "the directory can be looked up");
+	check_eq(unlink(LIVE), 0, "and the region unlinked");
+	close(uffd);	/* serves what waits */
+	pthread_join(thread, NULL);
+	close(fd);
+}
+
 static void permissions(void)
 {
 	int fd = new_region();
@@ -296,7 +347,7 @@ static void permissions(void)
 	check_eq(chmod(LIVE, 0400), 0, "chmod");
 	check_eq(chown(LIVE, 1, 1), 0, "chown");
 	close(fd);
-	unlink(LIVE);
+	unserved_argument();
 }
 
 int main(void)
