@@ -8,9 +8,10 @@
  * lock, does what is missing and asks the core to try again.
  *
  * A fault that must not be served so (a write, a breakpoint, an unshare, a
- * foreign mapping in the window) makes the window private, before any page is
- * returned, and gives this process a snapshot: a copy of the page, charged to
- * it.  Never the page of the page cache: rmap would not find it here, and a
+ * foreign mapping in the window) makes the window private before any page is
+ * returned: the core would fill it into whatever table the PMD points to, and
+ * that must never be the host's (invariant 6).  The process gets a snapshot, a
+ * copy of the page, charged to it and gone when it drops it (9).  Never the page of the page cache: rmap would not find it here, and a
  * truncation would leave it mapped.
  */
 #include <linux/file.h>

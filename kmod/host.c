@@ -3,7 +3,7 @@
  * The host mm: an address space without a process that owns a region's
  * mappings and page tables.
  *
- * It comes from a donor process that gives its mm and exits; we hold one of
+ * Invariant 8.  It comes from a donor process that gives its mm and exits; we hold one of
  * its mm_users, so that exit_mmap() does not run.  Before the first mapping
  * all the donor had mapped is unmapped, and from then on only this module
  * adds mappings: a donor that was still alive could map writable memory into
@@ -12,7 +12,7 @@
  * mmap needs a task with that mm: a worker borrows it.  The host's mmap_lock
  * is thus never taken by a task that holds a sharer's.
  *
- * Each text is mapped twice, the second time outside the region ("shadow") and
+ * Invariant 10.  Each text is mapped twice, the second time outside the region ("shadow") and
  * faulted first: pages with a mapcount of 1 pass the core's checks for "mine
  * alone", and MADV_COLD or MADV_PAGEOUT by one sharer would hit everybody.
  * Best effort: reclaim may take one of the two away before the other.

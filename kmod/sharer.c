@@ -7,7 +7,7 @@
  * registering a notifier inside fork is not allowed.  It has one notifier for
  * each library, over the whole windows, pads included.
  *
- * Coverage: a window may be linked only if it is covered without a gap by
+ * Coverage (invariant 7): a window may be linked only if it is covered without a gap by
  * mappings, text or pad, of one region at one displacement: in a gap, somebody
  * else's mapping would be filled into the shared table.  It is computed with
  * mmap_lock held, kept as a flag of the link, and cleared whenever a part of

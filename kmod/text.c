@@ -10,7 +10,7 @@
  * inode's.
  *
  * The inode belongs to root and is nobody's to write, and its pages come from
- * ZONE_DMA, if there were any: that makes the VMA not migratable, so that
+ * ZONE_DMA, if there were any: that makes the VMA not migratable (10), so that
  * move_pages(), mbind() and NUMA balancing by one sharer leave everybody's
  * pages where they are.
  */

@@ -2,31 +2,31 @@
 /*
  * Windows: linking the host's page of PTEs into a sharer's PMD, and taking the
  * link back.  The core kernel regards a linked table as the sharer's own, so
- * this is what keeps it true:
+ * this is what keeps it true (numbers: the invariants of doc/architecture.md):
  *
- *  - While anyone is attached to a table, only none -> present transitions and
- *    accessed bits happen in it.  Whatever else is to change is announced by
- *    the host's mmu notifier, and every sharer is detached and flushed before
+ *  - (1) While anyone is attached to a table, only none -> present transitions and
+ *    accessed bits happen in it.  (2) Whatever else is to change is announced
+ *    by the host's mmu notifier, and every sharer is detached and flushed before
  *    the announcement returns (mshare_detach_host).
  *
- *  - Whatever is to change in a sharer's range is announced by the sharer's
+ *  - (3) Whatever is to change in a sharer's range is announced by the sharer's
  *    mmu notifier, and this sharer is detached and flushed before that returns
  *    (mshare_detach_sharer).
  *
- *  - Attaching is decided under window->lock, after both notifiers' sequences
+ *  - (4) Attaching is decided under window->lock, after both notifiers' sequences
  *    were found unchanged there.  An invalidation sets its sequence before it
  *    takes the first window lock, so that it either finds the link and takes
  *    it back, or is seen by the one who is about to make it.
  *
- *  - A detach is not complete before its TLB flush is, and no lock is held
+ *  - (11) A detach is not complete before its TLB flush is, and no lock is held
  *    while that is waited for.  Until then the window keeps the CPUs in
  *    ->pending; whoever invalidates the window meanwhile, on either side,
  *    flushes these too before it returns, even if it finds no link.
  *
- *  - A linked table is not counted in the sharer's page tables: the links are
+ *  - (5) A linked table is not counted in the sharer's page tables: the links are
  *    gone before the core kernel frees or counts any.
  *
- *  - "Present" is never remembered: the host can lose a page of PTEs without
+ *  - (8) "Present" is never remembered: the host can lose a page of PTEs without
  *    any change of its VMAs, so attaching reads the host's PMD each time.
  */
 #include <linux/cpumask.h>
