@@ -151,6 +151,11 @@ static vm_fault_t private_fault(struct vm_fault *vmf, struct mshare_library *lib
 	return VM_FAULT_LOCKED;
 }
 
+static void cover(struct mshare_link *link)
+{
+	mshare_sharer_cover(link);
+}
+
 enum missing { MISSING_SHARER, MISSING_COVERAGE, MISSING_PTE };
 
 /*
@@ -177,12 +182,12 @@ static vm_fault_t retry_after(struct vm_fault *vmf, enum missing missing)
 		mshare_sharer_register(mm, addr, file);
 		break;
 	case MISSING_COVERAGE:
-		mshare_sharer_cover_at(mm, addr, file);
+		mshare_sharer_at(mm, addr, file, cover);
 		break;
 	case MISSING_PTE:
 		/* Truncated, or poisoned: the private path gives the signal. */
 		if (mshare_host_fault(lib->region, offset) == -EFAULT)
-			mshare_sharer_give_up(mm, addr, file);
+			mshare_sharer_at(mm, addr, file, mshare_make_private);
 		break;
 	}
 	fput(file);

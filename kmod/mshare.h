@@ -292,10 +292,8 @@ void mshare_snapshots_prune(struct mshare_region *region);
 void mshare_sharer_register(struct mm_struct *mm, unsigned long addr,
 			    struct file *file);
 bool mshare_sharer_cover(struct mshare_link *link);
-void mshare_sharer_cover_at(struct mm_struct *mm, unsigned long addr,
-			    struct file *file);
-void mshare_sharer_give_up(struct mm_struct *mm, unsigned long addr,
-			   struct file *file);
+void mshare_sharer_at(struct mm_struct *mm, unsigned long addr,
+		      struct file *file, void (*fn)(struct mshare_link *link));
 void mshare_sharer_open(struct vm_area_struct *vma);
 void mshare_sharer_close(struct vm_area_struct *vma);
 bool mshare_vma_is_plain_text(const struct vm_area_struct *vma);

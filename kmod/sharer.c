@@ -304,18 +304,6 @@ void mshare_sharer_register(struct mm_struct *mm, unsigned long addr,
 		free_sharer(spare);
 }
 
-/* The link for a fault whose lock was dropped, if its mapping is still there. */
-static struct mshare_link *link_locked(struct mm_struct *mm, unsigned long addr,
-				       struct file *file)
-{
-	struct vm_area_struct *vma = text_vma(mm, addr, file);
-	struct mshare_sharer *sharer = vma ? vma->vm_private_data : NULL;
-
-	if (!sharer)
-		return NULL;
-	return &sharer->links[(addr - sharer->start) / MSHARE_WINDOW_SIZE];
-}
-
 /**
  * mshare_sharer_cover() - find out if a window may be linked
  * @link: a link of an mm whose mmap_lock is held
@@ -335,40 +323,24 @@ bool mshare_sharer_cover(struct mshare_link *link)
 }
 
 /**
- * mshare_sharer_cover_at() - the same for one who has dropped the fault's lock
- * @mm: the mm; the caller holds none of its locks
- * @addr: an address in the window, in a text VMA
- * @file: that VMA's file, held by the caller
+ * mshare_sharer_at() - do something to the link of a fault
+ * @mm: the mm; the caller has dropped the fault's lock and holds none
+ * @addr: the address that faulted
+ * @file: the file of its VMA, held by the caller
+ * @fn: called with mmap_lock held, if the mapping is still there
  */
-void mshare_sharer_cover_at(struct mm_struct *mm, unsigned long addr,
-			    struct file *file)
+void mshare_sharer_at(struct mm_struct *mm, unsigned long addr,
+		      struct file *file, void (*fn)(struct mshare_link *link))
 {
-	struct mshare_link *link;
+	struct mshare_sharer *sharer;
+	struct vm_area_struct *vma;
 
 	if (mmap_read_lock_killable(mm))
 		return;
-	link = link_locked(mm, addr, file);
-	if (link)
-		mshare_sharer_cover(link);
-	mmap_read_unlock(mm);
-}
-
-/**
- * mshare_sharer_give_up() - make a window private
- * @mm: the mm; the caller holds none of its locks
- * @addr: an address in the window, in a text VMA
- * @file: that VMA's file, held by the caller
- */
-void mshare_sharer_give_up(struct mm_struct *mm, unsigned long addr,
-			   struct file *file)
-{
-	struct mshare_link *link;
-
-	if (mmap_read_lock_killable(mm))
-		return;
-	link = link_locked(mm, addr, file);
-	if (link)
-		mshare_make_private(link);
+	vma = text_vma(mm, addr, file);
+	sharer = vma ? vma->vm_private_data : NULL;
+	if (sharer)
+		fn(&sharer->links[(addr - sharer->start) / MSHARE_WINDOW_SIZE]);
 	mmap_read_unlock(mm);
 }
 
