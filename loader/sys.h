@@ -13,7 +13,7 @@
 
 #include "lookup.h"
 
-/* openat(AT_FDCWD, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) */
+/* openat(AT_FDCWD, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK) */
 int mshare_sys_open(const char *name);
 
 /* fstat */

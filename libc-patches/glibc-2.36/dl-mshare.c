@@ -51,7 +51,8 @@ int
 mshare_sys_open (const char *name)
 {
   return result (__open64_nocancel (name,
-				    O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+				    O_RDONLY | O_CLOEXEC | O_NOFOLLOW
+				    | O_NONBLOCK));
 }
 
 int
@@ -162,7 +163,10 @@ _dl_mshare_start (void)
 static bool
 open_region (void)
 {
-  if (mshare.is_open)
+  /* Only what startup opened may be used again.  Later, the child of a fork
+     during another thread's dlopen finds its parent's session here, whose
+     descriptor may be any file's by now.  */
+  if (mshare.is_open && mshare.keep_open)
     return true;
 
   enum mshare_reason reason

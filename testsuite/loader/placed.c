@@ -17,6 +17,7 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <unwind.h>
 
@@ -455,6 +456,80 @@ static void test_unwinding(void)
 	check(cleaned, "a thread's exit unwinds its stack");
 }
 
+/* ---- fork during a dlopen ---------------------------------------------- */
+
+static void *load_for_ever(void *library)
+{
+	for (;;) {
+		void *handle = dlopen(library, RTLD_LAZY);
+
+		if (handle)
+			dlclose(handle);
+	}
+	return NULL;
+}
+
+static int region_descriptor(void)
+{
+	struct stat region, st;
+
+	if (stat(REGION, &region))
+		return -1;
+	for (int fd = 3; fd < 64; fd++)
+		if (!fstat(fd, &st) && st.st_dev == region.st_dev &&
+		    st.st_ino == region.st_ino)
+			return fd;
+	return -1;
+}
+
+static void match_inode(const struct line *line, void *data)
+{
+	if (strstr(line->path, "memfd:foreign"))
+		*(bool *)data = true;
+}
+
+enum child { NOT_CAUGHT, SOUND, FOREIGN_TEXT };
+
+/* A child whose parent had the region open: that descriptor is reused. */
+static enum child reuse_descriptor(const char *library)
+{
+	int fd = region_descriptor(), foreign;
+	bool mapped = false;
+
+	if (fd < 0)
+		return NOT_CAUGHT;
+	foreign = memfd_create("foreign", 0);
+	if (ftruncate(foreign, 1L << 30) || dup2(foreign, fd) != fd)
+		return NOT_CAUGHT;
+	/* Whatever lock the other thread held is held for ever. */
+	alarm(5);
+	dlopen(library, RTLD_LAZY);
+	each_line(match_inode, &mapped);
+	return mapped || fcntl(fd, F_GETFD) < 0 ? FOREIGN_TEXT : SOUND;
+}
+
+static void test_fork(char *library)
+{
+	int caught = 0, foreign = 0, status;
+	pthread_t thread;
+
+	read_region();
+	pthread_create(&thread, NULL, load_for_ever, "libm.so.6");
+	for (int i = 0; i < 20000 && caught < 20; i++) {
+		pid_t pid = fork();
+
+		if (!pid)
+			_exit(reuse_descriptor(library));
+		waitpid(pid, &status, 0);
+		if (!WIFEXITED(status))
+			continue;
+		caught += WEXITSTATUS(status) != NOT_CAUGHT;
+		foreign += WEXITSTATUS(status) == FOREIGN_TEXT;
+	}
+	check(caught > 0, "children were forked during a dlopen");
+	check_eq(foreign, 0, "none used the descriptor it had inherited");
+}
+
 int main(int argc, char **argv)
 {
 	const char *test = argc > 1 ? argv[1] : "";
@@ -482,6 +557,8 @@ int main(int argc, char **argv)
 		test_vanished(library);
 	else if (library && !strcmp(test, "threads"))
 		test_threads(library);
+	else if (library && !strcmp(test, "fork"))
+		test_fork(library);
 	else
 		return 2;
 	return report_status();
