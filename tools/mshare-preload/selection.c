@@ -54,6 +54,9 @@ void leave_out(struct selection *selection, size_t index, const char *reason)
 	close_library(library);
 	memmove(library, library + 1,
 		(--selection->count - index) * sizeof(*library));
+	/* A library's place refers to what was found out about it. */
+	for (size_t i = index; i < selection->count; i++)
+		selection->libraries[i].place.elf = &selection->libraries[i].elf;
 }
 
 static bool is_excluded(const struct options *options, const char *path)
