@@ -6,6 +6,7 @@
  */
 #include <err.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 
 #include "candidates.h"
@@ -29,6 +30,8 @@ int main(int argc, char **argv)
 	struct mshare_layout layout;
 	uint64_t generation = 0;
 
+	/* Whoever ignores it would make waiting for our children fail. */
+	signal(SIGCHLD, SIG_DFL);
 	parse_options(argc, argv, &options);
 	find_candidates(&options, &candidates);
 	select_libraries(&options, &candidates, &selection);

@@ -21,7 +21,8 @@ static void mount_msharefs(const char *mountpoint)
 {
 	int result = mshare_mount(mountpoint);
 
-	if (result == -ENOENT || result == -ENODEV)
+	if (result == -ENODEV ||
+	    (result == -ENOENT && !strcmp(mountpoint, MSHARE_MOUNTPOINT)))
 		errx(1, "%s: the module mshare is not loaded (modprobe mshare)",
 		     mountpoint);
 	if (result)

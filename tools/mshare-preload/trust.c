@@ -43,7 +43,9 @@ static bool has_closed_directory(const char *path, char *directory, size_t size)
 		int length = slash == path ? 1 : (int)(slash - path);
 
 		snprintf(directory, size, "%.*s", length, path);
-		if (stat(directory, &st) || (st.st_mode & 0111) != 0111)
+		/* A list may deny to some what the mode gives to all. */
+		if (stat(directory, &st) || (st.st_mode & 0111) != 0111 ||
+		    getxattr(directory, "system.posix_acl_access", NULL, 0) >= 0)
 			return true;
 		slash++;
 	}

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <err.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,9 +32,17 @@ struct survey {
 	struct json_object *rows;
 };
 
-static bool is_number(const char *text)
+/* The process @text names, -1 if it names none. */
+static int process_number(const char *text)
 {
-	return *text && !text[strspn(text, "0123456789")];
+	char *end;
+	long number;
+
+	errno = 0;
+	number = strtol(text, &end, 10);
+	if (errno || end == text || *end || number < 1 || number > INT_MAX)
+		return -1;
+	return (int)number;
 }
 
 static void read_command(int pid, char *command, size_t size)
@@ -91,12 +100,13 @@ static void add_all_processes(struct survey *survey)
 	if (!proc)
 		err(1, "/proc");
 	while ((entry = readdir(proc))) {
+		int pid = process_number(entry->d_name);
 		int result;
 
-		if (!is_number(entry->d_name))
+		if (pid < 0)
 			continue;
 		/* ESRCH: it has exited, or is a kernel thread. */
-		result = add_process(survey, atoi(entry->d_name), false);
+		result = add_process(survey, pid, false);
 		if (result == -EPERM)
 			survey->denied++;
 		else if (result && result != -ESRCH)
@@ -113,7 +123,8 @@ static int add_named_processes(struct survey *survey, char **pids, size_t count)
 	int status = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		int result = add_process(survey, atoi(pids[i]), true);
+		int pid = process_number(pids[i]);
+		int result = pid < 0 ? -ESRCH : add_process(survey, pid, true);
 
 		if (result) {
 			warnx("process %s: %s", pids[i], strerror(-result));
@@ -153,12 +164,12 @@ int list_processes(const struct request *request)
 	struct survey survey = { 0 };
 	int status = 0;
 
-	if (count && !is_number(pids[0])) {
+	if (count && process_number(pids[0]) < 0) {
 		name = *pids++;
 		count--;
 	}
 	for (size_t i = 0; i < count; i++)
-		if (!is_number(pids[i]))
+		if (process_number(pids[i]) < 0)
 			errx(2, "%s: not a process id", pids[i]);
 
 	survey.region = require_region(request->mountpoint, name);
