@@ -37,7 +37,11 @@ make_payload() {
 
 	tar -c --owner=0 --group=0 -f "$file" -C "$harness" run
 	for tree in "${trees[@]}"; do
-		tar -r --owner=0 --group=0 -f "$file" -C "$tree" .
+		# Without directories: tar would take away the modes of those
+		# that it finds in two trees.
+		(cd "$tree" && find . ! -type d -print0) |
+			tar -r --owner=0 --group=0 -f "$file" -C "$tree" \
+				--null --no-recursion -T -
 	done
 }
 
