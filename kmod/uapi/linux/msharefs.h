@@ -104,10 +104,12 @@ struct mshare_donate {
  * EPERM: no CAP_SYS_ADMIN, or sealed.  EBADF: region not opened for writing,
  * or bad @fd.  EACCES: the file is not a regular file readable by everyone on
  * a path everyone can traverse, on a noexec mount, or not opened O_RDONLY.
- * EINVAL: alignment, prot, flags, reserved.  ERANGE: outside the region or in
+ * EINVAL: alignment, prot, flags, reserved, or pages
+ * that cannot be shared (hugetlbfs, DAX).  ERANGE: outside the region or in
  * its first window, or beyond the end of the file.  EEXIST: the pages are
  * mapped already, or the window belongs to another library.  ENXIO: no host mm.
- * EBUSY: the donor is still alive.  ENOMEM.
+ * EBUSY: the donor is still alive.  ENOMEM: no memory, or the donor fell to the
+ * OOM killer.
  */
 struct mshare_create {
 	__u64 region_offset;
@@ -217,7 +219,7 @@ struct mshare_library_stat {
  * @reserved:	0
  *
  * EPERM: another process and no CAP_SYS_ADMIN.  ESRCH: no such process, or it
- * has no address space.  EFAULT: bad @windows.
+ * has no address space.  EINVAL: @pid or @reserved.  EFAULT: bad @windows.
  */
 struct mshare_process_stat {
 	__u64 windows;
@@ -236,7 +238,7 @@ struct mshare_process_stat {
  * MSHAREFS_SEAL: the region is complete.  Catalog, mappings and size never
  * change again; sharers may map it.  EPERM: no CAP_SYS_ADMIN, or sealed
  * already.  EBADF: not opened for writing.  ENXIO: no host mm.  EBUSY: donor
- * alive.
+ * alive.  EINVAL: the host holds something that must not be shared.  ENOMEM.
  */
 #define MSHAREFS_SEAL		_IO('x', 17)
 #define MSHAREFS_STAT		_IOR('x', 18, struct mshare_stat)
