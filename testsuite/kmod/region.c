@@ -51,6 +51,24 @@ void teardown_module(void)
 	check(unload(), "the module can be unloaded");
 }
 
+static bool module_command(const char *format, const char *name)
+{
+	char command[128];
+
+	snprintf(command, sizeof(command), format, name);
+	return !system(command);
+}
+
+void load_test_module(const char *name)
+{
+	need(module_command("insmod kmod/modules/$(uname -r)/%s.ko", name), name);
+}
+
+void unload_test_module(const char *name)
+{
+	check(module_command("rmmod %s", name), "%s can be unloaded", name);
+}
+
 static void fill(uint64_t *page, uint64_t number)
 {
 	for (unsigned int i = 0; i < PAGE / 8; i++)

@@ -51,6 +51,18 @@ void setup_module(void);
 void teardown_module(void);
 
 /**
+ * load_test_module - load one of kmod/modules/, ends the test if it cannot be
+ * @name:	of the module
+ *
+ * In the directory run-tests starts programs in, and after setup_module(): the
+ * kernel logs which foreign module is its first, and only ours is expected.
+ */
+void load_test_module(const char *name);
+
+/** unload_test_module - check that it can be unloaded */
+void unload_test_module(const char *name);
+
+/**
  * make_file - write a file of numbered pages that everybody may read
  * @path:	where
  * @pages:	how many
