@@ -143,7 +143,7 @@ static vm_fault_t private_fault(struct vm_fault *vmf, struct mshare_library *lib
 	if (IS_ERR(page))
 		return fault_of(PTR_ERR(page));
 
-	mshare_count(region, MSHARE_PRIVATE_PAGES, 1);
+	mshare_count(region, MSHARE_FAULTS_PRIVATE, 1);
 	mshare_snapshots_prune(region);
 	lock_page(page);
 	snapshots_add(region, page);
@@ -154,6 +154,11 @@ static vm_fault_t private_fault(struct vm_fault *vmf, struct mshare_library *lib
 static void cover(struct mshare_link *link)
 {
 	mshare_sharer_cover(link);
+}
+
+static void give_up_host(struct mshare_link *link)
+{
+	mshare_make_private(link, MSHARE_PRIVATE_HOST);
 }
 
 enum missing { MISSING_SHARER, MISSING_COVERAGE, MISSING_PTE };
@@ -187,7 +192,7 @@ static vm_fault_t retry_after(struct vm_fault *vmf, enum missing missing)
 	case MISSING_PTE:
 		/* Truncated, or poisoned: the private path gives the signal. */
 		if (mshare_host_fault(lib->region, offset) == -EFAULT)
-			mshare_sharer_at(mm, addr, file, mshare_make_private);
+			mshare_sharer_at(mm, addr, file, give_up_host);
 		break;
 	}
 	fput(file);
@@ -213,12 +218,51 @@ static vm_fault_t unregistered_fault(struct vm_fault *vmf)
 	return 0;
 }
 
+/*
+ * Link the window, for a fault that is served by a linked table if possible.
+ * Returns 0 if it is not, with the cause.
+ */
+static vm_fault_t attach_fault(struct vm_fault *vmf, struct mshare_library *lib,
+			       struct mshare_link *link,
+			       enum mshare_counter *cause)
+{
+	switch (mshare_attach(link, vmf->address, vmf->pmd)) {
+	case MSHARE_LINKED:
+		return VM_FAULT_NOPAGE;
+	case MSHARE_LINKED_ALREADY:
+	case MSHARE_AGAIN:
+		mshare_count(lib->region, MSHARE_FAULTS_AGAIN, 1);
+		return VM_FAULT_NOPAGE;
+	case MSHARE_UNCOVERED:
+		*cause = MSHARE_PRIVATE_UNCOVERED;
+		if (vmf->flags & FAULT_FLAG_VMA_LOCK)
+			return retry_after(vmf, MISSING_COVERAGE);
+		return mshare_sharer_cover(link) ? VM_FAULT_NOPAGE : 0;
+	case MSHARE_ABSENT:
+		*cause = MSHARE_PRIVATE_HOST;
+		if (vmf->flags & FAULT_FLAG_ALLOW_RETRY)
+			return retry_after(vmf, MISSING_PTE);
+		return mshare_host_fault_nested(lib->region,
+						text_offset(lib, vmf->pgoff)) ?
+		       0 : VM_FAULT_NOPAGE;
+	case MSHARE_NO_HOST:
+		*cause = MSHARE_PRIVATE_HOST;
+		return 0;
+	case MSHARE_OWN_TABLE:
+		*cause = MSHARE_PRIVATE_OWN_TABLE;
+		return 0;
+	}
+	return 0;
+}
+
 /* Link the window. Returns 0 if the fault is to be served privately. */
 static vm_fault_t link_fault(struct vm_fault *vmf, struct mshare_library *lib)
 {
 	struct vm_area_struct *vma = vmf->vma;
 	struct mshare_sharer *sharer;
+	enum mshare_counter cause;
 	struct mshare_link *link;
+	vm_fault_t ret = 0;
 
 	/* Moved by mremap() to where it cannot be linked. */
 	if (!IS_ALIGNED(mshare_vma_start(vma, lib), MSHARE_WINDOW_SIZE))
@@ -229,31 +273,15 @@ static vm_fault_t link_fault(struct vm_fault *vmf, struct mshare_library *lib)
 
 	link = &sharer->links[(vmf->address - sharer->start) /
 			      MSHARE_WINDOW_SIZE];
-	if (!(vmf->flags & (FAULT_FLAG_WRITE | FAULT_FLAG_UNSHARE)) &&
-	    mshare_vma_is_plain_text(vma)) {
-		switch (mshare_attach(link, vmf->address, vmf->pmd)) {
-		case MSHARE_LINKED:
-		case MSHARE_AGAIN:
-			return VM_FAULT_NOPAGE;
-		case MSHARE_UNCOVERED:
-			if (vmf->flags & FAULT_FLAG_VMA_LOCK)
-				return retry_after(vmf, MISSING_COVERAGE);
-			if (mshare_sharer_cover(link))
-				return VM_FAULT_NOPAGE;
-			break;
-		case MSHARE_ABSENT:
-			if (vmf->flags & FAULT_FLAG_ALLOW_RETRY)
-				return retry_after(vmf, MISSING_PTE);
-			if (!mshare_host_fault_nested(lib->region,
-						      text_offset(lib, vmf->pgoff)))
-				return VM_FAULT_NOPAGE;
-			break;
-		case MSHARE_PRIVATE:
-			break;
-		}
-	}
-	mshare_make_private(link);
-	return 0;
+	if (vmf->flags & (FAULT_FLAG_WRITE | FAULT_FLAG_UNSHARE))
+		cause = MSHARE_PRIVATE_WRITE;
+	else if (!mshare_vma_is_plain_text(vma))
+		cause = MSHARE_PRIVATE_PROTECT;
+	else
+		ret = attach_fault(vmf, lib, link, &cause);
+	if (!ret)
+		mshare_make_private(link, cause);
+	return ret;
 }
 
 /**

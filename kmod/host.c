@@ -253,6 +253,18 @@ int mshare_host_map(struct mshare_library *lib, struct file *file,
 	return host_call(lib->region->host, map_both, &args);
 }
 
+static enum mshare_counter cause_of(const struct mmu_notifier_range *range)
+{
+	switch (range->event) {
+	case MMU_NOTIFY_CLEAR:
+		return MSHARE_DETACHES_HOST_CLEAR;
+	case MMU_NOTIFY_UNMAP:
+		return MSHARE_DETACHES_HOST_UNMAP;
+	default:
+		return MSHARE_DETACHES_HOST_OTHER;
+	}
+}
+
 static bool host_invalidate(struct mmu_interval_notifier *notifier,
 			    const struct mmu_notifier_range *range,
 			    unsigned long cur_seq)
@@ -271,7 +283,8 @@ static bool host_invalidate(struct mmu_interval_notifier *notifier,
 	mmu_interval_set_seq(notifier, cur_seq);
 	mshare_detach_host(lib,
 			   (max(range->start, start) - start) / MSHARE_WINDOW_SIZE,
-			   (min(range->end, end) - 1 - start) / MSHARE_WINDOW_SIZE);
+			   (min(range->end, end) - 1 - start) / MSHARE_WINDOW_SIZE,
+			   cause_of(range));
 	/* Walkers of a sharer's tables hold the page of PTEs by RCU. */
 	if (frees_tables)
 		synchronize_rcu();
@@ -399,7 +412,7 @@ static int fault_both(struct mshare_region *region, unsigned long offset,
 	fixup_user_fault(region->host, region->shadow + offset, 0, unlocked);
 	ret = fixup_user_fault(region->host, region->start + offset, 0, unlocked);
 	if (!ret)
-		mshare_count(region, MSHARE_HOST_FAULTS, 1);
+		mshare_count(region, MSHARE_FAULTS_HOST, 1);
 	return ret;
 }
 

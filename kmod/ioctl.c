@@ -12,6 +12,9 @@
 #include "compat.h"
 #include "mshare.h"
 
+/* What MSHAREFS_WINDOW_DUMP gives at once */
+#define WINDOW_DUMP_MAX	1024U
+
 /* May this caller change regions, by this descriptor? */
 static int may_populate(struct file *file)
 {
@@ -223,6 +226,33 @@ static int do_process_stat(struct file *file, void __user *arg)
 	return copy_to_user(arg, &stat, sizeof(stat)) ? -EFAULT : 0;
 }
 
+/* What is filled in under the lock is copied to the user after it. */
+static int do_window_dump(struct file *file, void __user *arg)
+{
+	struct mshare_window_stat *windows;
+	struct mshare_window_dump dump;
+	int ret = 0;
+
+	if (copy_from_user(&dump, arg, sizeof(dump)))
+		return -EFAULT;
+	if (dump.reserved || !dump.nr)
+		return -EINVAL;
+	dump.nr = min(dump.nr, WINDOW_DUMP_MAX);
+	windows = kvmalloc_array(dump.nr, sizeof(*windows), GFP_KERNEL_ACCOUNT);
+	if (!windows)
+		return -ENOMEM;
+	inode_lock_shared(file_inode(file));
+	dump.nr = mshare_window_dump_fill(mshare_region_of(file), &dump.offset,
+					  windows, dump.nr);
+	inode_unlock_shared(file_inode(file));
+	if (copy_to_user(u64_to_user_ptr(dump.windows), windows,
+			 dump.nr * sizeof(*windows)) ||
+	    copy_to_user(arg, &dump, sizeof(dump)))
+		ret = -EFAULT;
+	kvfree(windows);
+	return ret;
+}
+
 /**
  * mshare_ioctl() - ->unlocked_ioctl of a region
  * @file: the region's file
@@ -248,6 +278,8 @@ long mshare_ioctl(struct file *file, unsigned int cmd, unsigned long ptr)
 		return do_library_stat(file, arg);
 	case MSHAREFS_PROCESS_STAT:
 		return do_process_stat(file, arg);
+	case MSHAREFS_WINDOW_DUMP:
+		return do_window_dump(file, arg);
 	default:
 		return -ENOTTY;
 	}

@@ -33,7 +33,10 @@ static int text_mprotect(struct vm_area_struct *vma, unsigned long start,
 		mshare_detach_sharer(sharer,
 				     (start - sharer->start) / MSHARE_WINDOW_SIZE,
 				     (end - 1 - sharer->start) / MSHARE_WINDOW_SIZE,
-				     (struct mshare_change){ .private = true });
+				     (struct mshare_change){
+					.cause = MSHARE_DETACHES_PROTECT,
+					.private = MSHARE_PRIVATE_PROTECT,
+				     });
 	return 0;
 }
 
@@ -66,19 +69,32 @@ const struct vm_operations_struct mshare_pad_vm_ops = {
 	.fault		= pad_fault,
 };
 
+/* Load the library as if there was no region. */
+static int refuse(struct mshare_region *region, enum mshare_counter cause)
+{
+	mshare_count(region, cause, 1);
+	return -EAGAIN;
+}
+
 /*
  * Processes that asked for what a region cannot give them load their libraries
  * as if there was none: locked memory (a linked window has no page of its own
  * to lock), readable meaning executable, and a limit on address space, which
  * pads would use up.
  */
-static bool process_is_refused(const struct vm_area_struct *vma)
+static int check_process(struct mshare_region *region,
+			 const struct vm_area_struct *vma)
 {
 	const struct mm_struct *mm = vma->vm_mm;
 
-	return (vma->vm_flags & VM_LOCKED) || (mm->def_flags & VM_LOCKED) ||
-	       mm->locked_vm || (current->personality & READ_IMPLIES_EXEC) ||
-	       rlimit(RLIMIT_AS) != RLIM_INFINITY;
+	if ((vma->vm_flags & VM_LOCKED) || (mm->def_flags & VM_LOCKED) ||
+	    mm->locked_vm)
+		return refuse(region, MSHARE_REFUSALS_LOCKED);
+	if (current->personality & READ_IMPLIES_EXEC)
+		return refuse(region, MSHARE_REFUSALS_EXEC);
+	if (rlimit(RLIMIT_AS) != RLIM_INFINITY)
+		return refuse(region, MSHARE_REFUSALS_LIMIT);
+	return 0;
 }
 
 static int map_pad(struct vm_area_struct *vma)
@@ -105,7 +121,7 @@ static int map_text(struct mshare_region *region, struct vm_area_struct *vma)
 	    (vma->vm_start ^ offset) & (MSHARE_WINDOW_SIZE - 1))
 		return -EINVAL;
 	if (!mshare_library_get_user(lib))
-		return -EAGAIN;
+		return refuse(region, MSHARE_REFUSALS_RETIRED);
 	text = mshare_text_open(lib);
 	if (IS_ERR(text)) {
 		mshare_library_put_user(lib);
@@ -144,15 +160,14 @@ int mshare_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	struct mshare_region *region = mshare_region_of(file);
 	unsigned long prot = vma->vm_flags & (VM_READ | VM_WRITE | VM_EXEC);
+	int ret;
 
 	if ((vma->vm_flags & VM_MAYSHARE) || (prot & VM_WRITE))
 		return -EACCES;
 	if (!mshare_sealed(region))
-		return -EAGAIN;
-	if (READ_ONCE(region->retired)) {
-		mshare_count(region, MSHARE_REFUSALS, 1);
-		return -EAGAIN;
-	}
+		return refuse(region, MSHARE_REFUSALS_UNSEALED);
+	if (READ_ONCE(region->retired))
+		return refuse(region, MSHARE_REFUSALS_RETIRED);
 	if (prot == VM_READ)
 		return map_catalog(region, file, vma);
 	if (prot && prot != (VM_READ | VM_EXEC))
@@ -160,9 +175,8 @@ int mshare_mmap(struct file *file, struct vm_area_struct *vma)
 	if ((vma->vm_pgoff << PAGE_SHIFT) + (vma->vm_end - vma->vm_start) >
 	    region->size)
 		return -EINVAL;
-	if (process_is_refused(vma)) {
-		mshare_count(region, MSHARE_REFUSALS, 1);
-		return -EAGAIN;
-	}
+	ret = check_process(region, vma);
+	if (ret)
+		return ret;
 	return prot ? map_text(region, vma) : map_pad(vma);
 }

@@ -45,22 +45,9 @@
 #define MSHARE_REGION_MAX	(1UL << 38)
 
 static_assert(MSHARE_WINDOW_SIZE == PMD_SIZE);
+static_assert(MSHARE_NR_COUNTERS <= MSHARE_STAT_COUNTERS);
 
 struct mshare_sharer;
-
-enum mshare_counter {
-	MSHARE_SHARERS,
-	MSHARE_ATTACHED,
-	MSHARE_ATTACHES,
-	MSHARE_DETACHES_HOST,
-	MSHARE_DETACHES_SHARER,
-	MSHARE_HOST_FAULTS,
-	MSHARE_PRIVATE_PAGES,
-	MSHARE_PRIVATE_WINDOWS,
-	MSHARE_REFUSALS,
-	MSHARE_FLUSHES,
-	MSHARE_NR_COUNTERS,
-};
 
 /* A region's state only ever goes down this list. */
 enum mshare_state {
@@ -123,6 +110,8 @@ struct mshare_segment {
  * struct mshare_window - the host's side of one window
  * @lock:	everything below, and the flags of the links to this window
  * @links:	attached sharers
+ * @nr_links:	how many
+ * @attaches:	how many there have been
  * @live:	attaching is allowed: set by the seal, cleared for good before
  *		the module unmaps anything from the host here
  * @flushing:	detaches whose TLB flush is not complete
@@ -131,6 +120,8 @@ struct mshare_segment {
 struct mshare_window {
 	spinlock_t lock;
 	struct hlist_head links;
+	unsigned int nr_links;
+	unsigned long attaches;
 	bool live;
 	unsigned int flushing;
 	cpumask_var_t pending;
@@ -207,6 +198,9 @@ struct mshare_link {
 	bool private;
 };
 
+/* What an attached window costs its process; bench/kmod-costs counts it. */
+static_assert(sizeof(struct mshare_link) <= 64);
+
 /**
  * struct mshare_sharer - a library mapped by an mm at one displacement
  * @notifier:	sharer side, over all windows of the library
@@ -248,6 +242,7 @@ int mshare_library_map(struct mshare_region *region, struct file *file,
 void mshare_library_forget(struct mshare_library *lib);
 void mshare_library_retire(struct mshare_library *lib);
 bool mshare_library_get_user(struct mshare_library *lib);
+bool mshare_library_join_users(struct mshare_library *lib);
 void mshare_library_put_user(struct mshare_library *lib);
 static inline bool mshare_sealed(const struct mshare_region *region)
 {
@@ -302,27 +297,31 @@ unsigned long mshare_vma_start(const struct vm_area_struct *vma,
 
 /* window.c */
 enum mshare_attach {
-	MSHARE_LINKED,		/* attached, by us or just before us */
+	MSHARE_LINKED,		/* attached */
+	MSHARE_LINKED_ALREADY,	/* just before us */
 	MSHARE_AGAIN,		/* something changed meanwhile: fault again */
 	MSHARE_ABSENT,		/* the host has no PTE for this address yet */
 	MSHARE_UNCOVERED,	/* not known to be covered */
-	MSHARE_PRIVATE,		/* the process must be served privately */
+	MSHARE_NO_HOST,		/* the host has no table to give, now or later */
+	MSHARE_OWN_TABLE,	/* the process has a table of its own, or shall */
 };
-enum mshare_side { MSHARE_HOST_SIDE, MSHARE_SHARER_SIDE };
 
 int mshare_windows_alloc(struct mshare_library *lib);
 void mshare_windows_free(struct mshare_library *lib);
 void mshare_windows_set_live(struct mshare_library *lib, bool live);
 enum mshare_attach mshare_attach(struct mshare_link *link, unsigned long addr,
 				 pmd_t *pmd);
-void mshare_make_private(struct mshare_link *link);
+void mshare_make_private(struct mshare_link *link, enum mshare_counter cause);
 void mshare_uncover(struct mshare_link *link);
 void mshare_detach_host(struct mshare_library *lib, unsigned int first,
-			unsigned int last);
+			unsigned int last, enum mshare_counter cause);
+/* What is done to a sharer's windows, and by which counters it is counted. */
 struct mshare_change {
-	bool uncover;		/* coverage is to be computed again */
-	bool private;		/* never attach again */
-	bool private_if_linked;	/* never attach again what is attached now */
+	enum mshare_counter cause;	/* of the detach: MSHARE_DETACHES_* */
+	enum mshare_counter private;	/* never attach again, because of
+					   MSHARE_PRIVATE_*; 0: not so */
+	bool only_linked;		/* @private: what is attached now */
+	bool uncover;			/* coverage is to be computed again */
 };
 void mshare_detach_sharer(struct mshare_sharer *sharer, unsigned int first,
 			  unsigned int last, struct mshare_change change);
@@ -345,5 +344,8 @@ int mshare_library_stat_fill(struct mshare_region *region,
 			     struct mshare_library_stat *stat);
 int mshare_process_stat_fill(struct mshare_region *region,
 			     struct mshare_process_stat *stat);
+unsigned int mshare_window_dump_fill(struct mshare_region *region, u64 *offset,
+				     struct mshare_window_stat *windows,
+				     unsigned int nr);
 
 #endif /* MSHARE_H */

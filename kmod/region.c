@@ -389,6 +389,27 @@ bool mshare_library_get_user(struct mshare_library *lib)
 }
 
 /**
+ * mshare_library_join_users() - become one user more, of a retired one too
+ * @lib: a library of a sealed region
+ *
+ * Return: false if it is being dropped.
+ */
+bool mshare_library_join_users(struct mshare_library *lib)
+{
+	struct mshare_region *region = lib->region;
+	bool ok;
+
+	spin_lock(&region->users_lock);
+	ok = lib->users || !lib->retired;
+	if (ok) {
+		lib->users++;
+		kref_get(&region->ref);
+	}
+	spin_unlock(&region->users_lock);
+	return ok;
+}
+
+/**
  * mshare_library_put_user() - end that
  * @lib: the library
  */

@@ -110,9 +110,20 @@ static struct mshare_change change_for(const struct mmu_notifier_range *range)
 {
 	switch (range->event) {
 	case MMU_NOTIFY_UNMAP:
-		return (struct mshare_change){ .uncover = true };
+		return (struct mshare_change){
+			.cause = MSHARE_DETACHES_UNMAP, .uncover = true,
+		};
 	case MMU_NOTIFY_PROTECTION_VMA:
-		return (struct mshare_change){ .uncover = true, .private = true };
+		return (struct mshare_change){
+			.cause = MSHARE_DETACHES_PROTECT, .uncover = true,
+			.private = MSHARE_PRIVATE_PROTECT,
+		};
+	case MMU_NOTIFY_PROTECTION_PAGE:
+		return (struct mshare_change){ .cause = MSHARE_DETACHES_FORK };
+	case MMU_NOTIFY_SOFT_DIRTY:
+		return (struct mshare_change){ .cause = MSHARE_DETACHES_SOFT_DIRTY };
+	case MMU_NOTIFY_RELEASE:
+		return (struct mshare_change){ .cause = MSHARE_DETACHES_EXIT };
 	case MMU_NOTIFY_CLEAR:
 		/*
 		 * One page of an attached window: most likely a fault is about
@@ -123,10 +134,13 @@ static struct mshare_change change_for(const struct mmu_notifier_range *range)
 		 * same and cost this process the sharing of this window.
 		 */
 		return (struct mshare_change){
-			.private_if_linked = range->end - range->start == PAGE_SIZE,
+			.cause = MSHARE_DETACHES_CLEAR,
+			.private = range->end - range->start == PAGE_SIZE ?
+				   MSHARE_PRIVATE_REPLACED : 0,
+			.only_linked = true,
 		};
 	default:
-		return (struct mshare_change){};
+		return (struct mshare_change){ .cause = MSHARE_DETACHES_OTHER };
 	}
 }
 
@@ -271,7 +285,7 @@ static struct mshare_sharer *register_locked(struct vm_area_struct *vma,
 	for (i = 0; i < lib->nr_windows; i++)
 		compute_coverage(spare, i);
 	atomic_long_inc(&lib->sharers);
-	mshare_count(lib->region, MSHARE_SHARERS, 1);
+	mshare_count(lib->region, MSHARE_FAULTS_REGISTERED, 1);
 	return spare;
 }
 
@@ -314,11 +328,12 @@ void mshare_sharer_register(struct mm_struct *mm, unsigned long addr,
  */
 bool mshare_sharer_cover(struct mshare_link *link)
 {
-	bool covered = compute_coverage(link->sharer,
-					link - link->sharer->links);
+	struct mshare_sharer *sharer = link->sharer;
+	bool covered = compute_coverage(sharer, link - sharer->links);
 
+	mshare_count(sharer->library->region, MSHARE_FAULTS_COVERED, 1);
 	if (!covered)
-		mshare_make_private(link);
+		mshare_make_private(link, MSHARE_PRIVATE_UNCOVERED);
 	return covered;
 }
 
@@ -386,9 +401,8 @@ void mshare_sharer_close(struct vm_area_struct *vma)
 	mmu_interval_notifier_remove(&sharer->notifier);
 	for (i = 0; i < lib->nr_windows; i++)
 		if (WARN_ON_ONCE(!hlist_unhashed(&sharer->links[i].node)))
-			mshare_make_private(&sharer->links[i]);
+			mshare_uncover(&sharer->links[i]);
 	mshare_snapshots_prune(lib->region);
 	atomic_long_dec(&lib->sharers);
-	mshare_count(lib->region, MSHARE_SHARERS, -1);
 	free_sharer(sharer);
 }

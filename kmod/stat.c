@@ -30,11 +30,6 @@ void mshare_info_fill(struct mshare_region *region, struct mshare_info *info)
 	};
 }
 
-static u64 counter(struct mshare_region *region, enum mshare_counter i)
-{
-	return atomic_long_read(&region->counters[i]);
-}
-
 /**
  * mshare_stat_fill() - MSHAREFS_STAT
  * @region: the region, its inode locked
@@ -44,24 +39,18 @@ void mshare_stat_fill(struct mshare_region *region, struct mshare_stat *stat)
 {
 	struct mshare_library *lib;
 	unsigned long index;
+	unsigned int i;
 
-	*stat = (struct mshare_stat){
-		.sharers = counter(region, MSHARE_SHARERS),
-		.attached = counter(region, MSHARE_ATTACHED),
-		.attaches = counter(region, MSHARE_ATTACHES),
-		.detaches_host = counter(region, MSHARE_DETACHES_HOST),
-		.detaches_sharer = counter(region, MSHARE_DETACHES_SHARER),
-		.host_faults = counter(region, MSHARE_HOST_FAULTS),
-		.private_pages = counter(region, MSHARE_PRIVATE_PAGES),
-		.private_windows = counter(region, MSHARE_PRIVATE_WINDOWS),
-		.refusals = counter(region, MSHARE_REFUSALS),
-		.flushes = counter(region, MSHARE_FLUSHES),
-	};
+	*stat = (struct mshare_stat){ .nr_counters = MSHARE_NR_COUNTERS };
+	for (i = 0; i < MSHARE_NR_COUNTERS; i++)
+		stat->counters[i] = atomic_long_read(&region->counters[i]);
 	if (region->host)
 		stat->host_pgtables = mm_pgtables_bytes(region->host);
 	xa_for_each(&region->libraries, index, lib) {
 		stat->libraries++;
 		stat->windows += lib->nr_windows;
+		stat->sharers += atomic_long_read(&lib->sharers);
+		stat->attached += atomic_long_read(&lib->attached);
 	}
 }
 
@@ -192,4 +181,59 @@ int mshare_process_stat_fill(struct mshare_region *region,
 out:
 	kvfree(windows);
 	return ret;
+}
+
+static void window_stat(struct mshare_library *lib, unsigned int i,
+			struct mshare_window_stat *stat)
+{
+	struct mshare_window *window = &lib->windows[i];
+
+	*stat = (struct mshare_window_stat){
+		.offset = (lib->first + i) * MSHARE_WINDOW_SIZE,
+		.library = lib->offset,
+	};
+	spin_lock(&window->lock);
+	stat->attaches = window->attaches;
+	stat->links = window->nr_links;
+	stat->flushing = window->flushing;
+	stat->flags = window->live ? MSHARE_WINDOW_LIVE : 0;
+	spin_unlock(&window->lock);
+}
+
+/**
+ * mshare_window_dump_fill() - MSHAREFS_WINDOW_DUMP
+ * @region: the region, its inode locked
+ * @offset: where to begin; set to where to go on
+ * @windows: filled in
+ * @nr: room there
+ *
+ * Return: how many are filled in.
+ */
+unsigned int mshare_window_dump_fill(struct mshare_region *region, u64 *offset,
+				     struct mshare_window_stat *windows,
+				     unsigned int nr)
+{
+	u64 next = *offset / MSHARE_WINDOW_SIZE +
+		   !IS_ALIGNED(*offset, MSHARE_WINDOW_SIZE);
+	struct mshare_library *lib;
+	unsigned int i, n = 0;
+	unsigned long index;
+
+	if (!mshare_sealed(region))
+		return 0;
+	xa_for_each(&region->libraries, index, lib) {
+		/* A user keeps the windows. */
+		if (lib->first + lib->nr_windows <= next ||
+		    !mshare_library_join_users(lib))
+			continue;
+		i = max_t(u64, next, lib->first) - lib->first;
+		for (; i < lib->nr_windows && n < nr; i++)
+			window_stat(lib, i, &windows[n++]);
+		mshare_library_put_user(lib);
+		if (n == nr)
+			break;
+	}
+	if (n)
+		*offset = windows[n - 1].offset + MSHARE_WINDOW_SIZE;
+	return n;
 }

@@ -140,6 +140,7 @@ static void flush_cpus(struct mshare_region *region, const struct cpumask *mask)
 	if (cpumask_empty(mask))
 		return;
 	mshare_count(region, MSHARE_FLUSHES, 1);
+	mshare_count(region, MSHARE_FLUSHED_CPUS, cpumask_weight(mask));
 	on_each_cpu_mask(mask, flush_local, NULL, true);
 }
 
@@ -176,7 +177,8 @@ static void flush_windows(struct mshare_library *lib, unsigned int first,
  * switches to this mm.  Raising it also orders the cleared entry before the
  * reading of the mask, against switch_mm() on the other side.
  */
-static void unlink_locked(struct mshare_window *window, struct mshare_link *link)
+static void unlink_locked(struct mshare_window *window, struct mshare_link *link,
+			  enum mshare_counter cause)
 {
 	struct mm_struct *mm = link->sharer->notifier.mm;
 	spinlock_t *ptl;
@@ -185,13 +187,13 @@ static void unlink_locked(struct mshare_window *window, struct mshare_link *link
 	pmd_clear(link->pmd);
 	spin_unlock(ptl);
 	hlist_del_init(&link->node);
+	window->nr_links--;
 	link->pmd = NULL;
 
 	atomic64_inc_return(&mm->context.tlb_gen);
 	cpumask_or(window->pending, window->pending, mm_cpumask(mm));
 
 	atomic_long_dec(&link->sharer->library->attached);
-	mshare_count(link->sharer->library->region, MSHARE_ATTACHED, -1);
 }
 
 /* From ->flushing++ to complete_flush() a window's pending CPUs are ours too. */
@@ -204,7 +206,7 @@ static void collect_pending_locked(struct mshare_window *window,
 
 /* Detach all, in batches: the window's lock is never held for long. */
 static void detach_all(struct mshare_library *lib, struct mshare_window *window,
-		       struct cpumask *mask)
+		       enum mshare_counter cause, struct cpumask *mask)
 {
 	struct mshare_link *link;
 	struct hlist_node *next;
@@ -217,10 +219,10 @@ static void detach_all(struct mshare_library *lib, struct mshare_window *window,
 		hlist_for_each_entry_safe(link, next, &window->links, node) {
 			if (n == DETACH_BATCH)
 				break;
-			unlink_locked(window, link);
+			unlink_locked(window, link, cause);
 			n++;
 		}
-		mshare_count(lib->region, MSHARE_DETACHES_HOST, n);
+		mshare_count(lib->region, cause, n);
 		if (n < DETACH_BATCH)
 			break;
 		spin_unlock(&window->lock);
@@ -235,19 +237,20 @@ static void detach_all(struct mshare_library *lib, struct mshare_window *window,
  * @lib: the library
  * @first: first window, counted from the library's first
  * @last: last window
+ * @cause: MSHARE_DETACHES_HOST_*
  *
  * The caller has made sure that nobody attaches meanwhile: by the notifier's
  * sequence, or by windows that are no longer live.  On return no CPU can reach
  * the tables through a sharer.
  */
 void mshare_detach_host(struct mshare_library *lib, unsigned int first,
-			unsigned int last)
+			unsigned int last, enum mshare_counter cause)
 {
 	struct cpumask *mask = flush_begin(&lib->flush);
 	unsigned int i;
 
 	for (i = first; i <= last; i++)
-		detach_all(lib, &lib->windows[i], mask);
+		detach_all(lib, &lib->windows[i], cause, mask);
 	flush_windows(lib, first, last, mask);
 	flush_end(&lib->flush, mask);
 }
@@ -264,14 +267,14 @@ static void detach_one(struct mshare_link *link, struct mshare_change change,
 	attached = !hlist_unhashed(&link->node);
 	if (change.uncover)
 		link->covered = false;
-	if (change.private || (change.private_if_linked && attached)) {
-		if (!link->private)
-			mshare_count(region, MSHARE_PRIVATE_WINDOWS, 1);
+	if (change.private && (attached || !change.only_linked) &&
+	    !link->private) {
 		link->private = true;
+		mshare_count(region, change.private, 1);
 	}
 	if (attached) {
-		unlink_locked(window, link);
-		mshare_count(region, MSHARE_DETACHES_SHARER, 1);
+		unlink_locked(window, link, change.cause);
+		mshare_count(region, change.cause, 1);
 	}
 	collect_pending_locked(window, mask);
 	spin_unlock(&window->lock);
@@ -303,29 +306,33 @@ void mshare_detach_sharer(struct mshare_sharer *sharer, unsigned int first,
 /**
  * mshare_make_private() - detach a link and never attach it again
  * @link: the link
+ * @cause: MSHARE_PRIVATE_*
  *
  * Comes before any page is handed to the core kernel for this window: the
  * core would put it into whatever table the PMD points to, and that must not
  * be the host's, now or later.
  */
-void mshare_make_private(struct mshare_link *link)
+void mshare_make_private(struct mshare_link *link, enum mshare_counter cause)
 {
 	unsigned int i = link - link->sharer->links;
 
-	mshare_detach_sharer(link->sharer, i, i,
-			     (struct mshare_change){ .private = true });
+	mshare_detach_sharer(link->sharer, i, i, (struct mshare_change){
+		.cause = MSHARE_DETACHES_FAULT, .private = cause,
+	});
 }
 
 /**
- * mshare_uncover() - detach a link until its coverage is computed again
+ * mshare_uncover() - a VMA is split in a window: detach the link until its
+ * coverage is computed again
  * @link: the link
  */
 void mshare_uncover(struct mshare_link *link)
 {
 	unsigned int i = link - link->sharer->links;
 
-	mshare_detach_sharer(link->sharer, i, i,
-			     (struct mshare_change){ .uncover = true });
+	mshare_detach_sharer(link->sharer, i, i, (struct mshare_change){
+		.cause = MSHARE_DETACHES_SPLIT, .uncover = true,
+	});
 }
 
 /*
@@ -366,32 +373,35 @@ static enum mshare_attach attach_locked(struct mshare_window *window,
 	pmd_t table;
 	spinlock_t *ptl;
 
-	if (!window->live || link->private)
-		return MSHARE_PRIVATE;
+	if (!window->live)
+		return MSHARE_NO_HOST;
+	if (link->private)
+		return MSHARE_OWN_TABLE;
 	if (!link->covered)
 		return MSHARE_UNCOVERED;
 	table = host_pmd(lib->region->host, host_addr);
 	if (!pmd_present(table))
 		return MSHARE_ABSENT;
 	if (pmd_leaf(table))
-		return MSHARE_PRIVATE;
+		return MSHARE_NO_HOST;
 	if (!pte_present_in(table, host_addr))
 		return MSHARE_ABSENT;
 	if (!hlist_unhashed(&link->node))
-		return MSHARE_LINKED;
+		return MSHARE_LINKED_ALREADY;
 
 	ptl = pmd_lock(mm, pmd);
 	if (pmd_none(*pmd))
 		pmd_populate(mm, pmd, pmd_pgtable(table));
 	else
-		ret = MSHARE_PRIVATE;	/* has a table of its own already */
+		ret = MSHARE_OWN_TABLE;
 	spin_unlock(ptl);
 
 	if (ret == MSHARE_LINKED) {
 		link->pmd = pmd;
 		hlist_add_head(&link->node, &window->links);
+		window->nr_links++;
+		window->attaches++;
 		atomic_long_inc(&lib->attached);
-		mshare_count(lib->region, MSHARE_ATTACHED, 1);
 		mshare_count(lib->region, MSHARE_ATTACHES, 1);
 	}
 	return ret;

@@ -344,7 +344,7 @@ static int bounded_memory(const void *arg)
 		(void)*(volatile char *)(text + PAGE);
 		madvise(text, WINDOW, MADV_DONTNEED);
 	}
-	check(region_stat(region).private_pages >= PAGES,
+	check(region_stat(region).counters[MSHARE_FAULTS_PRIVATE] >= PAGES,
 	      "%d private pages were given", PAGES);
 	printf("free memory: %ld kB before, %ld kB after\n", before, free_kb());
 	check(before - free_kb() < (long)(PAGES * PAGE / 1024 / 2),

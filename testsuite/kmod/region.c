@@ -192,6 +192,24 @@ struct mshare_stat region_stat(const struct test_region *region)
 	return stat;
 }
 
+uint64_t sum_counters(const struct mshare_stat *stat, enum mshare_counter first,
+		      enum mshare_counter last)
+{
+	uint64_t sum = 0;
+
+	for (unsigned int i = first; i <= last; i++)
+		sum += stat->counters[i];
+	return sum;
+}
+
+uint64_t detaches_host(const struct test_region *region)
+{
+	struct mshare_stat stat = region_stat(region);
+
+	return sum_counters(&stat, MSHARE_DETACHES_HOST_CLEAR,
+			    MSHARE_DETACHES_HOST_OTHER);
+}
+
 int windows_attached(const struct test_region *region, pid_t pid)
 {
 	struct mshare_process_stat stat = { .pid = pid };

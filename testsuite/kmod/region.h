@@ -118,6 +118,13 @@ bool verify(const char *text, const struct test_region *region);
 /** region_stat - MSHAREFS_STAT */
 struct mshare_stat region_stat(const struct test_region *region);
 
+/** sum_counters - of counters that follow each other in enum mshare_counter */
+uint64_t sum_counters(const struct mshare_stat *stat, enum mshare_counter first,
+		      enum mshare_counter last);
+
+/** detaches_host - links taken back from the host's side so far */
+uint64_t detaches_host(const struct test_region *region);
+
 /** windows_attached - of a process, 0: this one */
 int windows_attached(const struct test_region *region, pid_t pid);
 

@@ -315,6 +315,18 @@ int mshare_region_library(const struct mshare_region *region, uint64_t offset,
 			  struct mshare_library_stat *stat);
 
 /**
+ * mshare_region_windows() - some of its windows
+ * @region:  the region
+ * @offset:  region offset to begin with, then to go on with
+ * @windows: receives them
+ * @count:   room there, at least 1
+ *
+ * Return: how many, 0 at the end; MSHAREFS_WINDOW_DUMP's error.
+ */
+int mshare_region_windows(const struct mshare_region *region, uint64_t *offset,
+			  struct mshare_window_stat *windows, size_t count);
+
+/**
  * mshare_region_process() - what one process has of it
  * @region:  the region
  * @pid:     the process

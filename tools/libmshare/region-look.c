@@ -107,6 +107,21 @@ int mshare_region_library(const struct mshare_region *region, uint64_t offset,
 	return ioctl(region->fd, MSHAREFS_LIBRARY_STAT, stat) ? -errno : 0;
 }
 
+int mshare_region_windows(const struct mshare_region *region, uint64_t *offset,
+			  struct mshare_window_stat *windows, size_t count)
+{
+	struct mshare_window_dump dump = {
+		.windows = (uintptr_t)windows,
+		.offset = *offset,
+		.nr = (uint32_t)count,
+	};
+
+	if (ioctl(region->fd, MSHAREFS_WINDOW_DUMP, &dump))
+		return -errno;
+	*offset = dump.offset;
+	return (int)dump.nr;
+}
+
 int mshare_region_process(const struct mshare_region *region, int pid,
 			  unsigned char *windows, size_t count)
 {

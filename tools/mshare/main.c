@@ -40,6 +40,10 @@ static const struct verb verbs[] = {
 	{ "stat", "[REGION]",
 	  "Show what a region is doing and which libraries are in it; without REGION, of all.",
 	  true, 0, 1, stat_regions },
+	{ "windows", "[REGION]",
+	  "Show each window of REGION (default: " MSHARE_REGION_DEFAULT
+	  ") and how many processes have it linked.",
+	  true, 0, 1, list_windows },
 	{ "ps", "[REGION] [PID...]",
 	  "Show how many windows of REGION (default: " MSHARE_REGION_DEFAULT
 	  ") each process has; without PID, of all that have any.",

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "counters.h"
 #include "fail.h"
 #include "format.h"
 #include "json.h"
@@ -69,23 +70,13 @@ static struct json_object *describe_libraries(const struct mshare_region *region
 	return array;
 }
 
-/* Not the libraries: those come behind the counters. */
-static void add_counters(struct json_object *object,
-			 const struct mshare_stat *stat)
+static struct json_object *describe_counters(const struct mshare_stat *stat)
 {
-	json_set_number(object, "libraries_mapped", stat->libraries);
-	json_set_number(object, "windows", stat->windows);
-	json_set_number(object, "host_pgtables", stat->host_pgtables);
-	json_set_number(object, "sharers", stat->sharers);
-	json_set_number(object, "attached", stat->attached);
-	json_set_number(object, "attaches", stat->attaches);
-	json_set_number(object, "detaches_host", stat->detaches_host);
-	json_set_number(object, "detaches_sharer", stat->detaches_sharer);
-	json_set_number(object, "host_faults", stat->host_faults);
-	json_set_number(object, "private_pages", stat->private_pages);
-	json_set_number(object, "private_windows", stat->private_windows);
-	json_set_number(object, "refusals", stat->refusals);
-	json_set_number(object, "flushes", stat->flushes);
+	struct json_object *object = json_object_new_object();
+
+	for (size_t i = 0; i < MSHARE_NR_COUNTERS; i++)
+		json_set_number(object, counters[i].name, stat->counters[i]);
+	return object;
 }
 
 static struct json_object *describe(const struct mshare_region *region,
@@ -108,16 +99,22 @@ static struct json_object *describe(const struct mshare_region *region,
 	json_set_number(object, "size", info->size);
 	json_set_number(object, "catalog_size", info->catalog_size);
 	json_set_number(object, "stale", stale);
-	add_counters(object, &stat);
+	json_set_number(object, "libraries_mapped", stat.libraries);
+	json_set_number(object, "windows", stat.windows);
+	json_set_number(object, "host_pgtables", stat.host_pgtables);
+	json_set_number(object, "sharers", stat.sharers);
+	json_set_number(object, "attached", stat.attached);
+	json_object_object_add(object, "counters", describe_counters(&stat));
 	json_object_object_add(object, "libraries", libraries);
 	return object;
 }
 
-/* Line by line: too many counters for one row. */
-static void print_counters(struct json_object *region)
+/* Line by line: too much for one row. */
+static void print_head(struct json_object *region)
 {
 	json_object_object_foreach(region, key, value) {
-		if (json_object_is_type(value, json_type_array))
+		if (json_object_is_type(value, json_type_array) ||
+		    json_object_is_type(value, json_type_object))
 			continue;
 		printf("%-16s  ", key);
 		if (!strcmp(key, "start"))
@@ -128,6 +125,18 @@ static void print_counters(struct json_object *region)
 		else
 			puts(json_object_get_string(value));
 	}
+	putchar('\n');
+}
+
+static void print_counters(struct json_object *region)
+{
+	struct json_object *values = json_object_object_get(region, "counters");
+
+	for (size_t i = 0; i < MSHARE_NR_COUNTERS; i++)
+		printf("%12s  %-20s  %s\n",
+		       json_object_get_string(json_object_object_get(values,
+						counters[i].name)),
+		       counters[i].name, counters[i].meaning);
 	putchar('\n');
 }
 
@@ -143,6 +152,7 @@ static void print_region(struct json_object *region)
 		{ NULL, NULL, COLUMN_TEXT }
 	};
 
+	print_head(region);
 	print_counters(region);
 	table_print(json_object_object_get(region, "libraries"), columns);
 }

@@ -25,6 +25,7 @@ struct request {
 /* Each returns the program's exit status. */
 int list_regions(const struct request *request);
 int stat_regions(const struct request *request);
+int list_windows(const struct request *request);
 int list_processes(const struct request *request);
 int drop_libraries(const struct request *request);
 int destroy_region(const struct request *request);

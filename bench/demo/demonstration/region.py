@@ -15,7 +15,7 @@ PATH = "/sys/fs/mshare/system"
 # From <linux/msharefs.h>
 WINDOW = 1 << 21
 INFO = struct.Struct("<QQQII")
-STAT = struct.Struct("<16Q")
+STAT = struct.Struct("<70Q")
 PROCESS_STAT = struct.Struct("<QIiII")
 MSHARE_WINDOW_ATTACHED = 2
 

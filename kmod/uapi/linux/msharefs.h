@@ -137,6 +137,71 @@ struct mshare_unmap {
 	__u64 size;
 };
 
+/*
+ * Counters of a region: indices of mshare_stat.counters.  Each starts with 0
+ * when the region is made and only rises.  Those of links count (process,
+ * window) pairs.  New ones are appended.
+ */
+enum mshare_counter {
+	/* Links made, each by a fault */
+	MSHARE_ATTACHES,
+
+	/* Links taken back, all of the window, because the host's side changes */
+	MSHARE_DETACHES_HOST_CLEAR,	/* pages go: reclaim, migration,
+					   truncation, a huge page instead */
+	MSHARE_DETACHES_HOST_UNMAP,	/* the library is unmapped */
+	MSHARE_DETACHES_HOST_OTHER,	/* anything else announced there */
+
+	/* Links taken back because of what their process does */
+	MSHARE_DETACHES_EXIT,		/* exit or exec */
+	MSHARE_DETACHES_UNMAP,		/* munmap, mremap, a mapping over it;
+					   the OOM reaper */
+	MSHARE_DETACHES_SPLIT,		/* a part of the window is unmapped,
+					   or advised differently */
+	MSHARE_DETACHES_PROTECT,	/* mprotect, or userfaultfd's and
+					   PAGEMAP_SCAN's write protection */
+	MSHARE_DETACHES_CLEAR,		/* MADV_DONTNEED, or one page that is
+					   replaced by a private copy */
+	MSHARE_DETACHES_FORK,		/* fork of a mapping with private pages */
+	MSHARE_DETACHES_SOFT_DIRTY,	/* /proc/PID/clear_refs */
+	MSHARE_DETACHES_FAULT,		/* a fault that cannot be served by a
+					   linked table */
+	MSHARE_DETACHES_OTHER,		/* anything else announced there */
+
+	/* Windows that became private, for their process, for good */
+	MSHARE_PRIVATE_WRITE,		/* a write fault, such as a breakpoint */
+	MSHARE_PRIVATE_REPLACED,	/* one page of a link was replaced by a
+					   copy, or dropped by MADV_DONTNEED */
+	MSHARE_PRIVATE_PROTECT,		/* as MSHARE_DETACHES_PROTECT, a
+					   protection key, userfaultfd */
+	MSHARE_PRIVATE_UNCOVERED,	/* a gap or a foreign mapping in it */
+	MSHARE_PRIVATE_OWN_TABLE,	/* a page table was there already */
+	MSHARE_PRIVATE_HOST,		/* the host has no page to give */
+
+	/* mmap calls refused with EAGAIN */
+	MSHARE_REFUSALS_UNSEALED,	/* the region is not sealed */
+	MSHARE_REFUSALS_RETIRED,	/* the region or the library is retired */
+	MSHARE_REFUSALS_LOCKED,		/* locked memory or MCL_FUTURE */
+	MSHARE_REFUSALS_EXEC,		/* READ_IMPLIES_EXEC */
+	MSHARE_REFUSALS_LIMIT,		/* a finite RLIMIT_AS */
+
+	/* What faults did, besides making links */
+	MSHARE_FAULTS_AGAIN,		/* nothing: linked already, or something
+					   changed meanwhile */
+	MSHARE_FAULTS_REGISTERED,	/* made the process a sharer of a library */
+	MSHARE_FAULTS_COVERED,		/* looked what mappings cover a window */
+	MSHARE_FAULTS_HOST,		/* made the host fault a page in */
+	MSHARE_FAULTS_PRIVATE,		/* copied a page for this process alone */
+
+	/* TLB shootdowns, and the CPUs they asked to flush */
+	MSHARE_FLUSHES,
+	MSHARE_FLUSHED_CPUS,
+
+	MSHARE_NR_COUNTERS
+};
+
+#define MSHARE_STAT_COUNTERS	64	/* room for more */
+
 /**
  * struct mshare_stat - MSHAREFS_STAT: what a region is doing
  * @libraries:	libraries in the region
@@ -144,21 +209,11 @@ struct mshare_unmap {
  * @host_pgtables: bytes of page tables the host mm holds: shared by everyone
  * @sharers:	(process, library) pairs that can attach at the moment
  * @attached:	(process, window) pairs linked at the moment
- * @attaches:	links made so far
- * @detaches_host: links taken back because something changed in the host:
- *		reclaim, truncation, migration
- * @detaches_sharer: links taken back because the sharer unmapped, changed or
- *		wrote to the range, forked with private pages, or exited
- * @host_faults: pages the host was made to fault in by sharers
- * @private_pages: pages copied for one process because its window cannot be
- *		linked
- * @private_windows: windows made private so far by writes, breakpoints,
- *		mprotect or foreign mappings
- * @refusals:	mmap calls refused with EAGAIN so far
- * @flushes:	TLB shootdowns sent so far
- * @reserved:	0
+ * @nr_counters: MSHARE_NR_COUNTERS of the module
+ * @counters:	by enum mshare_counter; from @nr_counters on 0
  *
- * Counters are eventually exact: updated without a common lock.
+ * Exact when nothing runs: they are updated without a common lock.
+ * EFAULT: bad pointer.
  */
 struct mshare_stat {
 	__u64 libraries;
@@ -166,15 +221,8 @@ struct mshare_stat {
 	__u64 host_pgtables;
 	__u64 sharers;
 	__u64 attached;
-	__u64 attaches;
-	__u64 detaches_host;
-	__u64 detaches_sharer;
-	__u64 host_faults;
-	__u64 private_pages;
-	__u64 private_windows;
-	__u64 refusals;
-	__u64 flushes;
-	__u64 reserved[3];
+	__u64 nr_counters;
+	__u64 counters[MSHARE_STAT_COUNTERS];
 };
 
 /* mshare_library_stat.flags */
@@ -229,6 +277,50 @@ struct mshare_process_stat {
 	__u32 reserved;
 };
 
+/* mshare_window_stat.flags */
+#define MSHARE_WINDOW_LIVE	(1U << 0)	/* may be attached */
+
+/**
+ * struct mshare_window_stat - one window of a region
+ * @offset:	region offset of the window, a multiple of MSHARE_WINDOW_SIZE
+ * @library:	region offset of its library's text
+ * @attaches:	links made so far
+ * @links:	processes that have it linked at the moment
+ * @flushing:	detaches whose TLB flush is not complete at the moment
+ * @flags:	MSHARE_WINDOW_LIVE
+ * @reserved:	0
+ */
+struct mshare_window_stat {
+	__u64 offset;
+	__u64 library;
+	__u64 attaches;
+	__u32 links;
+	__u32 flushing;
+	__u32 flags;
+	__u32 reserved;
+};
+
+/**
+ * struct mshare_window_dump - MSHAREFS_WINDOW_DUMP: the windows of a region
+ * @windows:	in: address of an array of struct mshare_window_stat
+ * @offset:	in: region offset of the first window wanted; out: behind the
+ *		last one given
+ * @nr:		in: entries at @windows; out: how many are filled in
+ * @reserved:	0
+ *
+ * Only windows of libraries that are there: not those before the seal, nor of
+ * a retired library that nobody uses any more.  To dump all: begin with
+ * @offset 0 and go on until @nr comes back as 0; at most 1024 come at once.
+ *
+ * EINVAL: @reserved, or @nr is 0.  EFAULT: bad pointer.  ENOMEM.
+ */
+struct mshare_window_dump {
+	__u64 windows;
+	__u64 offset;
+	__u32 nr;
+	__u32 reserved;
+};
+
 /* The first two are mshare's as proposed for the kernel (msharefs, 2025). */
 #define MSHAREFS_CREATE_MAPPING	_IOW('x', 0, struct mshare_create)
 #define MSHAREFS_UNMAP		_IOW('x', 1, struct mshare_unmap)
@@ -244,5 +336,6 @@ struct mshare_process_stat {
 #define MSHAREFS_STAT		_IOR('x', 18, struct mshare_stat)
 #define MSHAREFS_LIBRARY_STAT	_IOWR('x', 19, struct mshare_library_stat)
 #define MSHAREFS_PROCESS_STAT	_IOWR('x', 20, struct mshare_process_stat)
+#define MSHAREFS_WINDOW_DUMP	_IOWR('x', 21, struct mshare_window_dump)
 
 #endif /* _UAPI_LINUX_MSHAREFS_H */
