@@ -26,6 +26,7 @@
 
 #include "compat.h"
 #include "mshare.h"
+#include "trace.h"
 
 /* Where the shadow is, unless the region is there. */
 #define SHADOW_START	0x100000000UL
@@ -395,6 +396,7 @@ static int unmap_all(void *arg)
  */
 void mshare_host_drop(struct mshare_library *lib)
 {
+	trace_mshare_drop(lib);
 	if (lib->windows)
 		mshare_windows_set_live(lib, false);
 	host_call(lib->region->host, unmap_all, lib);
@@ -413,6 +415,7 @@ static int fault_both(struct mshare_region *region, unsigned long offset,
 	ret = fixup_user_fault(region->host, region->start + offset, 0, unlocked);
 	if (!ret)
 		mshare_count(region, MSHARE_FAULTS_HOST, 1);
+	trace_mshare_host_fault(region, offset, ret);
 	return ret;
 }
 

@@ -8,6 +8,7 @@
 
 #include "compat.h"
 #include "mshare.h"
+#include "trace.h"
 
 /* Split by munmap, mprotect, madvise...: the window's halves may now differ. */
 static int text_may_split(struct vm_area_struct *vma, unsigned long addr)
@@ -73,6 +74,7 @@ const struct vm_operations_struct mshare_pad_vm_ops = {
 static int refuse(struct mshare_region *region, enum mshare_counter cause)
 {
 	mshare_count(region, cause, 1);
+	trace_mshare_refuse(region, cause);
 	return -EAGAIN;
 }
 

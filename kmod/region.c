@@ -17,6 +17,7 @@
 
 #include "compat.h"
 #include "mshare.h"
+#include "trace.h"
 
 /* Drops of retired libraries. */
 static struct workqueue_struct *drop_wq;
@@ -340,6 +341,7 @@ int mshare_region_seal(struct mshare_region *region)
 	region->generation = atomic64_inc_return(&generation);
 	/* Pairs with the acquire in mshare_sealed(). */
 	smp_store_release(&region->state, MSHARE_STATE_SEALED);
+	trace_mshare_seal(region);
 	return 0;
 
 err:
@@ -437,6 +439,7 @@ void mshare_library_retire(struct mshare_library *lib)
 	spin_lock(&region->users_lock);
 	if (!lib->retired) {
 		lib->retired = true;
+		trace_mshare_retire(lib);
 		if (!lib->users)
 			queue_drop(lib);
 	}

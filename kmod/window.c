@@ -38,6 +38,7 @@
 
 #include "compat.h"
 #include "mshare.h"
+#include "trace.h"
 
 /* Links taken back in one go under a window's lock. */
 #define DETACH_BATCH	64
@@ -194,6 +195,7 @@ static void unlink_locked(struct mshare_window *window, struct mshare_link *link
 	cpumask_or(window->pending, window->pending, mm_cpumask(mm));
 
 	atomic_long_dec(&link->sharer->library->attached);
+	trace_mshare_detach(link, cause);
 }
 
 /* From ->flushing++ to complete_flush() a window's pending CPUs are ours too. */
@@ -271,6 +273,7 @@ static void detach_one(struct mshare_link *link, struct mshare_change change,
 	    !link->private) {
 		link->private = true;
 		mshare_count(region, change.private, 1);
+		trace_mshare_private(link, change.private);
 	}
 	if (attached) {
 		unlink_locked(window, link, change.cause);
@@ -403,6 +406,7 @@ static enum mshare_attach attach_locked(struct mshare_window *window,
 		window->attaches++;
 		atomic_long_inc(&lib->attached);
 		mshare_count(lib->region, MSHARE_ATTACHES, 1);
+		trace_mshare_attach(link);
 	}
 	return ret;
 }
