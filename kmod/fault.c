@@ -42,12 +42,23 @@ static bool host_maps(const struct mshare_library *lib, pgoff_t pgoff)
 	return false;
 }
 
+/*
+ * Past the end of the file a touch is SIGBUS as ever.  No page is handed out,
+ * so the window can stay shared, and follows the file when that grows again.
+ */
+static bool past_end(const struct mshare_library *lib, pgoff_t pgoff)
+{
+	const struct inode *inode = lib->real->f_mapping->host;
+
+	return pgoff >= DIV_ROUND_UP(i_size_read(inode), PAGE_SIZE);
+}
+
 static struct folio *cached_folio(const struct mshare_library *lib, pgoff_t pgoff)
 {
 	struct address_space *mapping = lib->real->f_mapping;
 	struct page *page;
 
-	if (pgoff >= DIV_ROUND_UP(i_size_read(mapping->host), PAGE_SIZE))
+	if (past_end(lib, pgoff))
 		return ERR_PTR(-EFAULT);
 	if (mapping->a_ops->read_folio)
 		return read_mapping_folio(mapping, pgoff, lib->real);
@@ -190,7 +201,7 @@ static vm_fault_t retry_after(struct vm_fault *vmf, enum missing missing)
 		mshare_sharer_at(mm, addr, file, cover);
 		break;
 	case MISSING_PTE:
-		/* Truncated, or poisoned: the private path gives the signal. */
+		/* Just truncated, or poisoned: the private path tells. */
 		if (mshare_host_fault(lib->region, offset) == -EFAULT)
 			mshare_sharer_at(mm, addr, file, give_up_host);
 		break;
@@ -295,6 +306,8 @@ vm_fault_t mshare_fault(struct vm_fault *vmf)
 
 	if (!host_maps(lib, vmf->pgoff))
 		return VM_FAULT_SIGSEGV;
+	if (past_end(lib, vmf->pgoff))
+		return VM_FAULT_SIGBUS;
 	ret = link_fault(vmf, lib);
 	return ret ?: private_fault(vmf, lib);
 }
@@ -311,7 +324,8 @@ vm_fault_t mshare_huge_fault(struct vm_fault *vmf, unsigned int order)
 	struct mshare_library *lib = mshare_text_library(vmf->vma);
 	vm_fault_t ret;
 
-	if (order != PMD_ORDER || !host_maps(lib, vmf->pgoff))
+	if (order != PMD_ORDER || !host_maps(lib, vmf->pgoff) ||
+	    past_end(lib, vmf->pgoff))
 		return VM_FAULT_FALLBACK;
 	ret = link_fault(vmf, lib);
 	return ret ?: VM_FAULT_FALLBACK;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What happens to the library's file and its pages reaches every sharer before
- * the one who did it goes on.
+ * What happens to the pages of a library's file reaches every sharer before the
+ * one who did it goes on; and what a region that nobody uses lets go of.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -19,140 +19,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "machine.h"
 #include "region.h"
 #include "report.h"
+#include "sharers.h"
 
 #define WINDOWS	4
-#define SHARERS	4
-
-/* A sharer that answers questions about its text, one byte for one byte. */
-struct sharer {
-	pid_t pid;
-	int ask, answer;
-};
-
-enum question { VERIFY = 'v', HEAD = 'h', SECOND_WINDOW = 's', LAST = 'l',
-		ATTACHED = 'a' };
-
-static char answer_to(char question, const char *text,
-		      const struct test_region *region)
-{
-	switch (question) {
-	case VERIFY:
-		return verify(text, region);
-	case HEAD:
-		return page_number(text) == 0;
-	case SECOND_WINDOW:
-		if (touch_signal(text + WINDOW, false))
-			return touch_signal(text + WINDOW, false);
-		return text[WINDOW];
-	case LAST:
-		return touch_signal(text + region->size - PAGE, false);
-	default:
-		return windows_attached(region, 0);
-	}
-}
-
-static void serve(int ask, int answer, const struct test_region *region)
-{
-	char *text = map_text(region, NULL), byte;
-
-	byte = verify(text, region);
-	while (write(answer, &byte, 1) == 1 && read(ask, &byte, 1) == 1)
-		byte = answer_to(byte, text, region);
-	_exit(0);
-}
-
-static void start(struct sharer *sharers, const struct test_region *region)
-{
-	int ask[2], answer[2];
-
-	fflush(stdout);
-	for (int i = 0; i < SHARERS; i++) {
-		char byte = 0;
-
-		if (pipe2(ask, O_CLOEXEC) || pipe2(answer, O_CLOEXEC))
-			exit(1);
-		sharers[i].pid = fork();
-		if (!sharers[i].pid) {
-			for (int j = 0; j < i; j++)
-				close(sharers[j].ask);
-			close(ask[1]);
-			serve(ask[0], answer[1], region);
-		}
-		close(ask[0]);
-		close(answer[1]);
-		sharers[i].ask = ask[1];
-		sharers[i].answer = answer[0];
-		if (read(answer[0], &byte, 1) != 1 || !byte)
-			check(false, "a sharer reads all pages before the test");
-	}
-}
-
-static void stop(struct sharer *sharers)
-{
-	for (int i = 0; i < SHARERS; i++) {
-		close(sharers[i].ask);
-		close(sharers[i].answer);
-		waitpid(sharers[i].pid, NULL, 0);
-	}
-}
-
-/* Do all sharers give this answer? */
-static bool all_answer(struct sharer *sharers, char question, char want)
-{
-	bool ok = true;
-
-	for (int i = 0; i < SHARERS; i++) {
-		char byte = question;
-
-		if (write(sharers[i].ask, &byte, 1) != 1 ||
-		    read(sharers[i].answer, &byte, 1) != 1)
-			return false;
-		if (byte != want) {
-			printf("sharer %d: '%c' gives %d, not %d\n", i, question,
-			       byte, want);
-			ok = false;
-		}
-	}
-	return ok;
-}
-
-static void overwrite(struct sharer *sharers, const struct test_region *region)
-{
-	int fd = open(region->file, O_WRONLY);
-	char byte = 'x';
-
-	check_eq(pwrite(fd, &byte, 1, WINDOW), 1, "the file can be overwritten");
-	check(all_answer(sharers, SECOND_WINDOW, 'x'), "all sharers see it");
-	close(fd);
-}
-
-static void punch(struct sharer *sharers, const struct test_region *region)
-{
-	int fd = open(region->file, O_WRONLY);
-
-	check_eq(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-			   WINDOW, PAGE), 0, "a hole can be punched");
-	check(all_answer(sharers, SECOND_WINDOW, 0), "all sharers read zeros");
-	close(fd);
-}
-
-static void truncate_file(struct sharer *sharers, const struct test_region *region)
-{
-	uint64_t before = detaches_host(region);
-
-	check_eq(truncate(region->file, region->size - PAGE), 0,
-		 "the file can be truncated");
-	check(detaches_host(region) > before,
-	      "truncation detaches from the host's side");
-	check(all_answer(sharers, LAST, SIGBUS), "all sharers get SIGBUS");
-	check(all_answer(sharers, HEAD, 1), "and read the other pages");
-	check_eq(truncate(region->file, WINDOW), 0, "and truncated more");
-	check(all_answer(sharers, SECOND_WINDOW, SIGBUS),
-	      "all sharers get SIGBUS in the next window");
-	check(all_answer(sharers, HEAD, 1), "and still read the first");
-}
 
 /*
  * A reader that never leaves its CPU while the page goes: nothing but the
@@ -257,27 +129,18 @@ static void truncate_under_a_reader(void)
 	drop_region(&region);
 }
 
-static void write_string(const char *path, const char *value)
-{
-	int fd = open(path, O_WRONLY);
-
-	/* What cannot be reclaimed in full is an error here, and no matter. */
-	if (fd < 0 || write(fd, value, strlen(value)) < 0)
-		printf("%s: %s\n", path, strerror(errno));
-	close(fd);
-}
-
 static void reclaim(struct sharer *sharers, const struct test_region *region)
 {
 	uint64_t detaches = detaches_host(region);
 	uint64_t faults = region_stat(region).counters[MSHARE_FAULTS_HOST];
 
 	for (int i = 0; i < 3; i++) {
-		write_string("/sys/fs/cgroup/memory.reclaim", "2G");
+		/* What cannot be reclaimed in full is an error, and no matter. */
+		write_value("/sys/fs/cgroup/memory.reclaim", "2G");
 		check(all_answer(sharers, VERIFY, 1),
 		      "reclaim %d: all pages have their content", i);
 	}
-	write_string("/proc/sys/vm/compact_memory", "1");
+	write_value("/proc/sys/vm/compact_memory", "1");
 	check(all_answer(sharers, VERIFY, 1), "compaction: all pages have their content");
 	check(all_answer(sharers, ATTACHED, WINDOWS), "all windows are attached");
 	detaches = detaches_host(region) - detaches;
@@ -289,12 +152,6 @@ static void reclaim(struct sharer *sharers, const struct test_region *region)
 	      "sharers made the host fault pages in");
 }
 
-static void lose_the_file(struct sharer *sharers, const struct test_region *region)
-{
-	check_eq(unlink(region->file), 0, "the file can be unlinked");
-	check(all_answer(sharers, VERIFY, 1), "all pages have their content");
-}
-
 static void with_sharers(const char *name, int populate,
 			 void (*fn)(struct sharer *, const struct test_region *))
 {
@@ -302,9 +159,9 @@ static void with_sharers(const char *name, int populate,
 	struct test_region region;
 
 	make_region(&region, name, WINDOWS, populate);
-	start(sharers, &region);
+	start_sharers(sharers, &region);
 	fn(sharers, &region);
-	stop(sharers);
+	stop_sharers(sharers);
 	check_eq(region_stat(&region).attached, 0, "%s: nothing is attached at the end",
 		 name);
 	drop_region(&region);
@@ -317,13 +174,13 @@ static void lose_the_region(void)
 	struct stat stat;
 
 	make_region(&region, "unlinked", WINDOWS, MAP_POPULATE);
-	start(sharers, &region);
+	start_sharers(sharers, &region);
 	check_eq(unlink(region.name), 0, "the region can be unlinked");
 	check(all_answer(sharers, VERIFY, 1), "its sharers read on");
 	check_eq(fstat(region.fd, &stat), 0, "its descriptor works");
 	check(map_text(&region, NULL) == MAP_FAILED && errno == EAGAIN,
 	      "new mappings are refused");
-	stop(sharers);
+	stop_sharers(sharers);
 	drop_region(&region);
 }
 
@@ -360,12 +217,8 @@ static void release_the_file_system(void)
 int main(void)
 {
 	setup_module();
-	with_sharers("overwritten", MAP_POPULATE, overwrite);
-	with_sharers("punched", MAP_POPULATE, punch);
-	with_sharers("truncated", MAP_POPULATE, truncate_file);
 	with_sharers("reclaimed", MAP_POPULATE, reclaim);
 	with_sharers("lazy", 0, reclaim);
-	with_sharers("lost", MAP_POPULATE, lose_the_file);
 	truncate_under_a_reader();
 	lose_the_region();
 	release_the_file_system();

@@ -126,29 +126,54 @@ int create_mapping(int fd, int file, uint64_t region_offset, uint64_t size,
 	return ioctl(fd, MSHAREFS_CREATE_MAPPING, &arg) ? errno : 0;
 }
 
+/* Reclaim and others may look at the donor a moment longer. */
+static int map_when_ready(int fd, int file, uint64_t region_offset,
+			  uint64_t size, uint64_t offset, uint32_t prot,
+			  int populate)
+{
+	int err = EBUSY;
+
+	for (int tries = 0; err == EBUSY && tries < 1000; tries++) {
+		if (tries)
+			usleep(10000);
+		err = create_mapping(fd, file, region_offset, size, offset, prot,
+				     populate);
+	}
+	return err;
+}
+
 void make_region(struct test_region *region, const char *name,
 		 unsigned int windows, int populate)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/var/tmp/mshare-%s", name);
+	make_file(path, windows * PAGES_PER_WINDOW);
+	make_region_of(region, name, path, windows, populate);
+}
+
+void make_region_of(struct test_region *region, const char *name,
+		    const char *path, unsigned int windows, int populate)
 {
 	size_t half = windows * WINDOW / 2;
 	char temporary[64];
 	int fd, file;
 
 	snprintf(region->name, sizeof(region->name), MOUNTPOINT "/%s", name);
-	snprintf(region->file, sizeof(region->file), "/var/tmp/mshare-%s", name);
+	snprintf(region->file, sizeof(region->file), "%s", path);
 	snprintf(temporary, sizeof(temporary), MOUNTPOINT "/.%s", name);
 	region->windows = windows;
 	region->size = windows * WINDOW;
 
-	make_file(region->file, region->size / PAGE);
 	file = open(region->file, O_RDONLY);
 	need(file >= 0, region->file);
 	fd = open(temporary, O_RDWR | O_CREAT | O_EXCL, 0444);
 	need(fd >= 0, temporary);
 	need(!ftruncate(fd, TEXT_OFFSET + region->size), "ftruncate");
 	need(!(errno = donate(fd, REGION_START)), "donate");
-	need(!(errno = create_mapping(fd, file, TEXT_OFFSET, half, 0,
+	need(!(errno = map_when_ready(fd, file, TEXT_OFFSET, half, 0,
 				      PROT_READ, populate)), "map r--");
-	need(!(errno = create_mapping(fd, file, TEXT_OFFSET + half,
+	need(!(errno = map_when_ready(fd, file, TEXT_OFFSET + half,
 				      region->size - half, half,
 				      PROT_READ | PROT_EXEC, populate)),
 	     "map r-x");

@@ -101,6 +101,10 @@ int create_mapping(int fd, int file, uint64_t region_offset, uint64_t size,
 void make_region(struct test_region *region, const char *name,
 		 unsigned int windows, int populate);
 
+/** make_region_of - the same of a file that is there already */
+void make_region_of(struct test_region *region, const char *name,
+		    const char *path, unsigned int windows, int populate);
+
 /** drop_region - close and unlink a region, and its file */
 void drop_region(struct test_region *region);
 
