@@ -84,7 +84,7 @@ void mshare_host_exit(void)
  * @region: a region with a size and no host, its inode locked
  * @start: address the region shall have
  *
- * Return: 0, -EINVAL or -EBUSY as struct mshare_donate says.
+ * Return: 0, -EINVAL, -EEXIST or -EBUSY as struct mshare_donate says.
  */
 int mshare_host_donate(struct mshare_region *region, unsigned long start)
 {
@@ -92,7 +92,7 @@ int mshare_host_donate(struct mshare_region *region, unsigned long start)
 	struct mm_struct *mm = current->mm;
 
 	if (region->state != MSHARE_EMPTY)
-		return -EBUSY;
+		return -EEXIST;
 	/* The first 47 bits, also where there are more: as ld.so's mmap. */
 	if (!size || !IS_ALIGNED(start, MSHARE_WINDOW_SIZE) || !start)
 		return -EINVAL;
@@ -104,7 +104,11 @@ int mshare_host_donate(struct mshare_region *region, unsigned long start)
 	/* Flags every later mapping would have, as after mlockall(2). */
 	if (mm->def_flags)
 		return -EINVAL;
-	if (get_nr_threads(current) != 1 || atomic_read(&mm->mm_users) != 1)
+	/*
+	 * Others may look at this mm just now (swapoff, a reader in /proc), or
+	 * live in it: mshare_host_ready() waits for all of them.
+	 */
+	if (get_nr_threads(current) != 1)
 		return -EBUSY;
 
 	/* Sharing is by pages of PTEs: no huge page may take their place. */
@@ -144,8 +148,12 @@ int mshare_host_ready(struct mshare_region *region)
 	 */
 	if (atomic_read(&region->host->mm_users) != 1)
 		return -EBUSY;
-	/* The donor was reaped: faults in its mm would all be SIGBUS. */
-	if (test_bit(MMF_UNSTABLE, &region->host->flags) ||
+	/*
+	 * The OOM killer's reaper was in this mm, or comes seconds after the
+	 * donor is gone: faults would all be SIGBUS.
+	 */
+	if (test_bit(MMF_OOM_REAP_QUEUED, &region->host->flags) ||
+	    test_bit(MMF_UNSTABLE, &region->host->flags) ||
 	    test_bit(MMF_OOM_SKIP, &region->host->flags))
 		return -ENOMEM;
 	ret = host_call(region->host, purge, NULL);

@@ -15,11 +15,9 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
-#include <linux/userfaultfd.h>
-
+#include "machine.h"
 #include "region.h"
 #include "report.h"
 
@@ -97,7 +95,7 @@ static void donating(void)
 	here.flags = 1;
 	check_eq(errno_of(ioctl(fd, MSHAREFS_DONATE, &here)), EINVAL, "unknown flags");
 	check_eq(donate(fd, REGION_START), 0, "a child can donate");
-	check_eq(donate(fd, REGION_START), EBUSY, "but only one");
+	check_eq(donate(fd, REGION_START), EEXIST, "but only one");
 	check_eq(info_of(fd).start, REGION_START, "read(2) gives the address");
 	check_eq(errno_of(ftruncate(fd, 2 * SIZE)), EBUSY,
 		 "with a host the size stays");
@@ -291,16 +289,16 @@ static int as_nobody(const void *unused)
 	return report_status();
 }
 
-struct unserved {
+struct question {
 	int fd;
 	void *page;
 };
 
 static void *ask_into_page(void *arg)
 {
-	struct unserved *unserved = arg;
+	struct question *question = arg;
 
-	ioctl(unserved->fd, MSHAREFS_STAT, unserved->page);
+	ioctl(question->fd, MSHAREFS_STAT, question->page);
 	return NULL;
 }
 
@@ -310,29 +308,19 @@ static void *ask_into_page(void *arg)
  */
 static void unserved_argument(void)
 {
-	int uffd = syscall(SYS_userfaultfd, O_CLOEXEC), fd = open(LIVE, O_RDONLY);
-	struct uffdio_api api = { .api = UFFD_API };
-	char *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	struct uffdio_register reg = {
-		.range = { (uintptr_t)page, PAGE },
-		.mode = UFFDIO_REGISTER_MODE_MISSING,
-	};
-	struct pollfd event = { .fd = uffd, .events = POLLIN };
-	struct unserved arg = { fd, page };
+	int fd = open(LIVE, O_RDONLY);
+	struct unserved unserved = unserved_page();
+	struct pollfd event = { .fd = unserved.uffd, .events = POLLIN };
+	struct question arg = { fd, unserved.page };
 	pthread_t thread;
 
-	if (uffd < 0 || ioctl(uffd, UFFDIO_API, &api) ||
-	    ioctl(uffd, UFFDIO_REGISTER, &reg)) {
-		check(false, "userfaultfd: %s", strerror(errno));
-		return;
-	}
 	pthread_create(&thread, NULL, ask_into_page, &arg);
-	check_eq(poll(&event, 1, 10000), 1, "a caller's argument is not served");
+	check_eq(poll(&event, 1, 10000) * event.revents, POLLIN,
+		 "a caller's argument is not served");
 	check(!access(MOUNTPOINT "/none", F_OK) || errno == ENOENT,
 	      "the directory can be looked up");
 	check_eq(unlink(LIVE), 0, "and the region unlinked");
-	close(uffd);	/* serves what waits */
+	close(unserved.uffd);	/* serves what waits */
 	pthread_join(thread, NULL);
 	close(fd);
 }

@@ -20,7 +20,7 @@
 #include "mshare.h"
 
 #define CATALOG_CHUNK	(64UL << 10)
-#define BUSY_WAIT_MS	5000
+#define BUSY_WAIT_MS	30000
 
 struct mshare_new {
 	int directory;
@@ -70,8 +70,8 @@ int mshare_new_create(const char *mountpoint, const char *name,
 }
 
 /*
- * Whoever looks at the donor in /proc as it exits can hold its address space
- * a moment longer than we wait for the donor.
+ * Whoever looks at the donor as it exits, in /proc or by swapoff, can hold its
+ * address space longer than we wait for the donor.
  */
 static int ioctl_when_donor_is_gone(int fd, unsigned long request, void *arg)
 {

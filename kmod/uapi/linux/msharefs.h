@@ -74,13 +74,15 @@ struct mshare_info {
  * @flags:	0
  *
  * The caller's mm becomes the region's host mm.  The caller must have no other
- * thread and exit at once; until it has, mappings give EBUSY.  All it had
- * mapped is unmapped before the first mapping is made.
+ * thread and exit at once; until it has, and as long as anyone else lives in
+ * that mm or looks at it (swapoff, process_vm_readv), mappings and the seal give
+ * EBUSY: try again.  All it had mapped is unmapped before the first mapping is
+ * made.
  *
  * EPERM: no CAP_SYS_ADMIN, or the region is sealed.  EBADF: not opened for
  * writing.  EINVAL: flags, or @start is misaligned or not a user address, or
- * the region has no size.  EBUSY: has a host mm already, or other users share
- * this mm.
+ * the region has no size, or the caller has MCL_FUTURE.  EEXIST: has a host mm
+ * already.  EBUSY: the caller has other threads.
  */
 struct mshare_donate {
 	__u64 start;
@@ -108,8 +110,8 @@ struct mshare_donate {
  * that cannot be shared (hugetlbfs, DAX).  ERANGE: outside the region or in
  * its first window, or beyond the end of the file.  EEXIST: the pages are
  * mapped already, or the window belongs to another library.  ENXIO: no host mm.
- * EBUSY: the donor is still alive.  ENOMEM: no memory, or the donor fell to the
- * OOM killer.
+ * EBUSY: the donor is still alive, or looked at.  ENOMEM: no memory, or the donor
+ * fell to the OOM killer.
  */
 struct mshare_create {
 	__u64 region_offset;
