@@ -259,6 +259,9 @@ static vm_fault_t attach_fault(struct vm_fault *vmf, struct mshare_library *lib,
 	case MSHARE_NO_HOST:
 		*cause = MSHARE_PRIVATE_HOST;
 		return 0;
+	case MSHARE_FOREIGN:
+		*cause = MSHARE_PRIVATE_FOREIGN;
+		return 0;
 	case MSHARE_OWN_TABLE:
 		*cause = MSHARE_PRIVATE_OWN_TABLE;
 		return 0;

@@ -274,6 +274,25 @@ static enum mshare_counter cause_of(const struct mmu_notifier_range *range)
 	}
 }
 
+/* Secondary MMUs that have read one of these windows will be told later. */
+static void hold_foreign(struct mshare_library *lib, unsigned long start,
+			 unsigned long end)
+{
+	unsigned long base = lib->region->start +
+			     lib->first * MSHARE_WINDOW_SIZE;
+	unsigned long next;
+
+	for (; start < end; start = next) {
+		struct mshare_window *window =
+			&lib->windows[(start - base) / MSHARE_WINDOW_SIZE];
+
+		next = min(round_down(start, MSHARE_WINDOW_SIZE) +
+			   MSHARE_WINDOW_SIZE, end);
+		if (READ_ONCE(window->foreign))
+			mshare_hold(lib, start, next);
+	}
+}
+
 static bool host_invalidate(struct mmu_interval_notifier *notifier,
 			    const struct mmu_notifier_range *range,
 			    unsigned long cur_seq)
@@ -294,6 +313,7 @@ static bool host_invalidate(struct mmu_interval_notifier *notifier,
 			   (max(range->start, start) - start) / MSHARE_WINDOW_SIZE,
 			   (min(range->end, end) - 1 - start) / MSHARE_WINDOW_SIZE,
 			   cause_of(range));
+	hold_foreign(lib, max(range->start, start), min(range->end, end));
 	/* Walkers of a sharer's tables hold the page of PTEs by RCU. */
 	if (frees_tables)
 		synchronize_rcu();

@@ -19,12 +19,18 @@ static int __init mshare_init(void)
 		return -ENODEV;
 	}
 
+	ret = mshare_foreign_init();
+	if (ret)
+		return ret;
 	ret = mshare_region_init();
 	if (ret)
 		return ret;
-	ret = mshare_host_init();
+	ret = mshare_hold_init();
 	if (ret)
 		goto err_region;
+	ret = mshare_host_init();
+	if (ret)
+		goto err_hold;
 	ret = mshare_fs_init();
 	if (ret)
 		goto err_host;
@@ -32,6 +38,8 @@ static int __init mshare_init(void)
 
 err_host:
 	mshare_host_exit();
+err_hold:
+	mshare_hold_exit();
 err_region:
 	mshare_region_exit();
 	return ret;
@@ -41,6 +49,7 @@ err_region:
 static void __exit mshare_exit(void)
 {
 	mshare_fs_exit();
+	mshare_hold_exit();
 	mshare_region_exit();
 	mshare_host_exit();
 }

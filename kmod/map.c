@@ -81,8 +81,8 @@ static int refuse(struct mshare_region *region, enum mshare_counter cause)
 /*
  * Processes that asked for what a region cannot give them load their libraries
  * as if there was none: locked memory (a linked window has no page of its own
- * to lock), readable meaning executable, and a limit on address space, which
- * pads would use up.
+ * to lock), readable meaning executable, a limit on address space, which pads
+ * would use up, and a secondary MMU, which would not hear of the host.
  */
 static int check_process(struct mshare_region *region,
 			 const struct vm_area_struct *vma)
@@ -96,6 +96,8 @@ static int check_process(struct mshare_region *region,
 		return refuse(region, MSHARE_REFUSALS_EXEC);
 	if (rlimit(RLIMIT_AS) != RLIM_INFINITY)
 		return refuse(region, MSHARE_REFUSALS_LIMIT);
+	if (mshare_foreign_mm(mm))
+		return refuse(region, MSHARE_REFUSALS_FOREIGN);
 	return 0;
 }
 

@@ -25,7 +25,8 @@
  *	window->lock		links of a window, their flags
  *	sharer's PMD lock	the PMD entry
  *
- * region->users_lock and region->snapshots_lock are leaves.  The host's
+ * A library's hold.lock, then region->users_lock; region->snapshots_lock and,
+ * inside window->lock, the lock of an mm's notifiers are leaves.  The host's
  * mmap_lock is never waited for with a sharer's held: same lock class.
  */
 #ifndef MSHARE_H
@@ -114,6 +115,7 @@ struct mshare_segment {
  * @attaches:	how many there have been
  * @live:	attaching is allowed: set by the seal, cleared for good before
  *		the module unmaps anything from the host here
+ * @foreign:	links marked foreign
  * @flushing:	detaches whose TLB flush is not complete
  * @pending:	CPUs of those flushes; cleared when @flushing drops to 0
  */
@@ -123,6 +125,7 @@ struct mshare_window {
 	unsigned int nr_links;
 	unsigned long attaches;
 	bool live;
+	unsigned int foreign;
 	unsigned int flushing;
 	cpumask_var_t pending;
 };
@@ -135,6 +138,20 @@ struct mshare_window {
 struct mshare_flush {
 	cpumask_var_t mask;
 	unsigned long busy;
+};
+
+/**
+ * struct mshare_hold - pages that secondary MMUs must be told of first (hold.c)
+ * @lock:	@pages and @telling; users_lock nests in it
+ * @pages:	pages held
+ * @telling:	@work is to begin, and is a user of the library
+ * @work:	tells, and lets go of them
+ */
+struct mshare_hold {
+	spinlock_t lock;
+	struct list_head pages;
+	bool telling;
+	struct work_struct work;
 };
 
 /**
@@ -154,6 +171,7 @@ struct mshare_flush {
  * @flush:	for @notifier
  * @users:	open text files; under region->users_lock
  * @retired:	no new users; under region->users_lock
+ * @hold:	pages to be freed later
  * @drop:	unmaps a retired library from the host after its last user
  * @sharers:	registered sharers
  * @attached:	(process, window) pairs linked
@@ -174,6 +192,7 @@ struct mshare_library {
 	struct mshare_flush flush;
 	unsigned int users;
 	bool retired;
+	struct mshare_hold hold;
 	struct work_struct drop;
 	atomic_long_t sharers;
 	atomic_long_t attached;
@@ -187,6 +206,7 @@ struct mshare_library {
  * @covered:	the window is covered without a gap by mappings of the region
  *		at one displacement, so that it may be attached
  * @private:	the process has PTEs of its own here; sticky
+ * @foreign:	it was taken back while a secondary MMU listened; sticky
  *
  * All under window->lock.
  */
@@ -196,6 +216,7 @@ struct mshare_link {
 	pmd_t *pmd;
 	bool covered;
 	bool private;
+	bool foreign;
 };
 
 /* What an attached window costs its process; bench/kmod-costs counts it. */
@@ -291,6 +312,7 @@ void mshare_sharer_at(struct mm_struct *mm, unsigned long addr,
 		      struct file *file, void (*fn)(struct mshare_link *link));
 void mshare_sharer_open(struct vm_area_struct *vma);
 void mshare_sharer_close(struct vm_area_struct *vma);
+bool mshare_sharer_owns(const struct mmu_interval_notifier *notifier);
 bool mshare_vma_is_plain_text(const struct vm_area_struct *vma);
 unsigned long mshare_vma_start(const struct vm_area_struct *vma,
 			       const struct mshare_library *lib);
@@ -303,6 +325,7 @@ enum mshare_attach {
 	MSHARE_ABSENT,		/* the host has no PTE for this address yet */
 	MSHARE_UNCOVERED,	/* not known to be covered */
 	MSHARE_NO_HOST,		/* the host has no table to give, now or later */
+	MSHARE_FOREIGN,		/* a secondary MMU listens to the process */
 	MSHARE_OWN_TABLE,	/* the process has a table of its own, or shall */
 };
 
@@ -311,7 +334,9 @@ void mshare_windows_free(struct mshare_library *lib);
 void mshare_windows_set_live(struct mshare_library *lib, bool live);
 enum mshare_attach mshare_attach(struct mshare_link *link, unsigned long addr,
 				 pmd_t *pmd);
+pmd_t mshare_pmd_at(struct mm_struct *host, unsigned long addr);
 void mshare_make_private(struct mshare_link *link, enum mshare_counter cause);
+void mshare_forget(struct mshare_link *link);
 void mshare_uncover(struct mshare_link *link);
 void mshare_detach_host(struct mshare_library *lib, unsigned int first,
 			unsigned int last, enum mshare_counter cause);
@@ -331,6 +356,21 @@ static inline struct mshare_window *mshare_window_of(const struct mshare_link *l
 
 	return &sharer->library->windows[link - sharer->links];
 }
+
+/* foreign.c */
+int mshare_foreign_init(void);
+bool mshare_foreign_mm(const struct mm_struct *mm);
+bool mshare_foreign_range(const struct mm_struct *mm, unsigned long start,
+			  unsigned long last);
+void mshare_foreign_flush(struct mm_struct *mm, unsigned long start,
+			  unsigned long end);
+
+/* hold.c */
+int mshare_hold_init(void);
+void mshare_hold_exit(void);
+void mshare_hold_setup(struct mshare_library *lib);
+void mshare_hold(struct mshare_library *lib, unsigned long start,
+		 unsigned long end);
 
 /* stat.c */
 static inline void mshare_count(struct mshare_region *region,

@@ -159,6 +159,7 @@ static struct mshare_library *alloc_library(struct mshare_region *region,
 	lib->region = region;
 	lib->file = get_file(file);
 	INIT_LIST_HEAD(&lib->segments);
+	mshare_hold_setup(lib);
 	return lib;
 }
 

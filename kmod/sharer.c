@@ -160,6 +160,10 @@ static bool sharer_invalidate(struct mmu_interval_notifier *notifier,
 			     (max(range->start, start) - start) / MSHARE_WINDOW_SIZE,
 			     (min(range->end, end) - 1 - start) / MSHARE_WINDOW_SIZE,
 			     change_for(range));
+	mshare_foreign_flush(sharer->notifier.mm,
+			     round_down(max(range->start, start),
+					MSHARE_WINDOW_SIZE),
+			     round_up(min(range->end, end), MSHARE_WINDOW_SIZE));
 	mshare_snapshots_prune(sharer->library->region);
 	return true;
 }
@@ -167,6 +171,15 @@ static bool sharer_invalidate(struct mmu_interval_notifier *notifier,
 static const struct mmu_interval_notifier_ops sharer_notifier_ops = {
 	.invalidate	= sharer_invalidate,
 };
+
+/**
+ * mshare_sharer_owns() - is this one of our listeners?
+ * @notifier: a listener to some mm
+ */
+bool mshare_sharer_owns(const struct mmu_interval_notifier *notifier)
+{
+	return notifier->ops == &sharer_notifier_ops;
+}
 
 static struct mshare_sharer *alloc_sharer(struct mshare_library *lib)
 {
@@ -399,9 +412,11 @@ void mshare_sharer_close(struct vm_area_struct *vma)
 
 	lib = sharer->library;
 	mmu_interval_notifier_remove(&sharer->notifier);
-	for (i = 0; i < lib->nr_windows; i++)
+	for (i = 0; i < lib->nr_windows; i++) {
 		if (WARN_ON_ONCE(!hlist_unhashed(&sharer->links[i].node)))
 			mshare_uncover(&sharer->links[i]);
+		mshare_forget(&sharer->links[i]);
+	}
 	mshare_snapshots_prune(lib->region);
 	atomic_long_dec(&lib->sharers);
 	free_sharer(sharer);

@@ -23,6 +23,11 @@
  *    ->pending; whoever invalidates the window meanwhile, on either side,
  *    flushes these too before it returns, even if it finds no link.
  *
+ *  - (12) Secondary MMUs that may have read a linked table through a sharer are
+ *    told before a page that was in it is freed.  A link that is taken back from
+ *    an mm that has one is marked, and counted in the window, until the mapping
+ *    has gone.
+ *
  *  - (5) A linked table is not counted in the sharer's page tables: the links are
  *    gone before the core kernel frees or counts any.
  *
@@ -172,11 +177,28 @@ static void flush_windows(struct mshare_library *lib, unsigned int first,
 		complete_flush(&lib->windows[i]);
 }
 
+/* The sharer's address of a link's window. */
+static unsigned long link_address(const struct mshare_link *link)
+{
+	const struct mshare_sharer *sharer = link->sharer;
+
+	return sharer->start + (link - sharer->links) * MSHARE_WINDOW_SIZE;
+}
+
+static bool is_foreign(const struct mshare_link *link)
+{
+	unsigned long addr = link_address(link);
+
+	return mshare_foreign_range(link->sharer->notifier.mm, addr,
+				    addr + MSHARE_WINDOW_SIZE - 1);
+}
+
 /*
  * Clear the PMD entry.  The CPUs that may have cached it go to ->pending; one
  * that is not in mm_cpumask() now finds the raised tlb_gen when it next
  * switches to this mm.  Raising it also orders the cleared entry before the
- * reading of the mask, against switch_mm() on the other side.
+ * reading of the mask, against switch_mm() on the other side, and before the
+ * question who listens, against one who begins to and then reads the table.
  */
 static void unlink_locked(struct mshare_window *window, struct mshare_link *link,
 			  enum mshare_counter cause)
@@ -193,6 +215,10 @@ static void unlink_locked(struct mshare_window *window, struct mshare_link *link
 
 	atomic64_inc_return(&mm->context.tlb_gen);
 	cpumask_or(window->pending, window->pending, mm_cpumask(mm));
+	if (!link->foreign && is_foreign(link)) {
+		link->foreign = true;
+		window->foreign++;
+	}
 
 	atomic_long_dec(&link->sharer->library->attached);
 	trace_mshare_detach(link, cause);
@@ -338,11 +364,29 @@ void mshare_uncover(struct mshare_link *link)
 	});
 }
 
-/*
- * The host's PMD entry for an address.  Tables above the PMD stay as long as
- * the host has mappings there, which is as long as windows are live.
+/**
+ * mshare_forget() - end what is kept up for a link whose mapping has gone
+ * @link: the link, not attached
  */
-static pmd_t host_pmd(struct mm_struct *host, unsigned long addr)
+void mshare_forget(struct mshare_link *link)
+{
+	struct mshare_window *window = mshare_window_of(link);
+
+	spin_lock(&window->lock);
+	window->foreign -= link->foreign;
+	link->foreign = false;
+	spin_unlock(&window->lock);
+}
+
+/**
+ * mshare_pmd_at() - the host's PMD entry for an address
+ * @host: the host mm
+ * @addr: an address in a window
+ *
+ * Tables above the PMD stay as long as the host has mappings there, which is
+ * as long as windows are live or have links.
+ */
+pmd_t mshare_pmd_at(struct mm_struct *host, unsigned long addr)
 {
 	pgd_t *pgd = pgd_offset(host, addr);
 	p4d_t *p4d;
@@ -382,7 +426,7 @@ static enum mshare_attach attach_locked(struct mshare_window *window,
 		return MSHARE_OWN_TABLE;
 	if (!link->covered)
 		return MSHARE_UNCOVERED;
-	table = host_pmd(lib->region->host, host_addr);
+	table = mshare_pmd_at(lib->region->host, host_addr);
 	if (!pmd_present(table))
 		return MSHARE_ABSENT;
 	if (pmd_leaf(table))
@@ -391,6 +435,8 @@ static enum mshare_attach attach_locked(struct mshare_window *window,
 		return MSHARE_ABSENT;
 	if (!hlist_unhashed(&link->node))
 		return MSHARE_LINKED_ALREADY;
+	if (is_foreign(link))
+		return MSHARE_FOREIGN;
 
 	ptl = pmd_lock(mm, pmd);
 	if (pmd_none(*pmd))

@@ -26,7 +26,8 @@
  * Errors of mmap: EINVAL for any other offset, length, protection or address,
  * EACCES for MAP_SHARED or write access, EAGAIN when the region is not sealed
  * or retired, or the process has locked memory or MCL_FUTURE, a finite
- * RLIMIT_AS or READ_IMPLIES_EXEC: load the library as if there was no region.
+ * RLIMIT_AS, READ_IMPLIES_EXEC or a secondary MMU (KVM, SVA): load the library
+ * as if there was no region.
  *
  * read(2) of the file gives struct mshare_info at offset 0 and the catalog,
  * if there is one, at MSHARE_CATALOG_OFFSET; it ends with the catalog.
@@ -178,6 +179,8 @@ enum mshare_counter {
 					   protection key, userfaultfd */
 	MSHARE_PRIVATE_UNCOVERED,	/* a gap or a foreign mapping in it */
 	MSHARE_PRIVATE_OWN_TABLE,	/* a page table was there already */
+	MSHARE_PRIVATE_FOREIGN,		/* a secondary MMU (KVM, SVA, ODP, HMM)
+					   listens to it */
 	MSHARE_PRIVATE_HOST,		/* the host has no page to give */
 
 	/* mmap calls refused with EAGAIN */
@@ -186,6 +189,7 @@ enum mshare_counter {
 	MSHARE_REFUSALS_LOCKED,		/* locked memory or MCL_FUTURE */
 	MSHARE_REFUSALS_EXEC,		/* READ_IMPLIES_EXEC */
 	MSHARE_REFUSALS_LIMIT,		/* a finite RLIMIT_AS */
+	MSHARE_REFUSALS_FOREIGN,	/* a secondary MMU (KVM, SVA) */
 
 	/* What faults did, besides making links */
 	MSHARE_FAULTS_AGAIN,		/* nothing: linked already, or something
