@@ -11,8 +11,9 @@
  * foreign mapping in the window) makes the window private before any page is
  * returned: the core would fill it into whatever table the PMD points to, and
  * that must never be the host's (invariant 6).  The process gets a snapshot, a
- * copy of the page, charged to it and gone when it drops it (9).  Never the page of the page cache: rmap would not find it here, and a
- * truncation would leave it mapped.
+ * copy of the page, charged to it and gone when it drops it (9).  Never the page
+ * of the page cache: rmap would not find it here, and a truncation would leave
+ * it mapped.
  */
 #include <linux/file.h>
 #include <linux/pagemap.h>
@@ -281,6 +282,7 @@ static vm_fault_t link_fault(struct vm_fault *vmf, struct mshare_library *lib)
 	/* Moved by mremap() to where it cannot be linked. */
 	if (!IS_ALIGNED(mshare_vma_start(vma, lib), MSHARE_WINDOW_SIZE))
 		return 0;
+	/* Pairs with the release in adopt() of sharer.c. */
 	sharer = smp_load_acquire((struct mshare_sharer **)&vma->vm_private_data);
 	if (!sharer)
 		return unregistered_fault(vmf);

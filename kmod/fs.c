@@ -116,8 +116,9 @@ static ssize_t write_catalog(struct kiocb *iocb, struct iov_iter *from)
 		return -EFBIG;
 	n = __generic_file_write_iter(iocb, from);
 	if (n > 0)
-		region->catalog_size = max_t(unsigned long, region->catalog_size,
-				iocb->ki_pos - MSHARE_CATALOG_OFFSET);
+		region->catalog_size =
+			max_t(unsigned long, region->catalog_size,
+			      iocb->ki_pos - MSHARE_CATALOG_OFFSET);
 	return n;
 }
 

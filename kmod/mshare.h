@@ -265,6 +265,7 @@ void mshare_library_retire(struct mshare_library *lib);
 bool mshare_library_get_user(struct mshare_library *lib);
 bool mshare_library_join_users(struct mshare_library *lib);
 void mshare_library_put_user(struct mshare_library *lib);
+
 static inline bool mshare_sealed(const struct mshare_region *region)
 {
 	/* Pairs with the release in mshare_region_seal(). */
@@ -340,6 +341,7 @@ void mshare_forget(struct mshare_link *link);
 void mshare_uncover(struct mshare_link *link);
 void mshare_detach_host(struct mshare_library *lib, unsigned int first,
 			unsigned int last, enum mshare_counter cause);
+
 /* What is done to a sharer's windows, and by which counters it is counted. */
 struct mshare_change {
 	enum mshare_counter cause;	/* of the detach: MSHARE_DETACHES_* */
@@ -348,8 +350,10 @@ struct mshare_change {
 	bool only_linked;		/* @private: what is attached now */
 	bool uncover;			/* coverage is to be computed again */
 };
+
 void mshare_detach_sharer(struct mshare_sharer *sharer, unsigned int first,
 			  unsigned int last, struct mshare_change change);
+
 static inline struct mshare_window *mshare_window_of(const struct mshare_link *link)
 {
 	const struct mshare_sharer *sharer = link->sharer;
@@ -378,6 +382,7 @@ static inline void mshare_count(struct mshare_region *region,
 {
 	atomic_long_add(n, &region->counters[counter]);
 }
+
 void mshare_info_fill(struct mshare_region *region, struct mshare_info *info);
 void mshare_stat_fill(struct mshare_region *region, struct mshare_stat *stat);
 int mshare_library_stat_fill(struct mshare_region *region,

@@ -92,7 +92,8 @@ static void release_file(struct mshare_library *lib)
 		fput(lib->real);
 	if (lib->file)
 		fput(lib->file);
-	lib->real = lib->file = NULL;
+	lib->real = NULL;
+	lib->file = NULL;
 }
 
 static void free_library(struct mshare_library *lib)

@@ -236,9 +236,9 @@ static struct vm_area_struct *next_text(struct mm_struct *mm, unsigned long addr
 	return NULL;
 }
 
-/* A fault that holds only the VMA's lock may be reading it. */
 static void adopt(struct mshare_sharer *sharer, struct vm_area_struct *vma)
 {
+	/* A fault that holds only the VMA's lock may be reading it. */
 	smp_store_release((struct mshare_sharer **)&vma->vm_private_data, sharer);
 }
 
@@ -291,8 +291,9 @@ static struct mshare_sharer *register_locked(struct vm_area_struct *vma,
 		return sharer;
 	}
 	if (mmu_interval_notifier_insert_locked(&spare->notifier, mm,
-			spare->start, lib->nr_windows * MSHARE_WINDOW_SIZE,
-			&sharer_notifier_ops))
+						spare->start,
+						lib->nr_windows * MSHARE_WINDOW_SIZE,
+						&sharer_notifier_ops))
 		return NULL;
 	adopt_all(spare);
 	for (i = 0; i < lib->nr_windows; i++)

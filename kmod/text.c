@@ -94,7 +94,7 @@ static bool path_is_public(const struct path *file)
 			continue;
 		}
 		parent = dget_parent(path.dentry);
-		public = d_inode(parent)->i_mode & S_IXOTH;
+		public = d_inode(parent)->i_mode & 0001;
 		dput(path.dentry);
 		path.dentry = parent;
 	}
@@ -114,7 +114,7 @@ int mshare_text_accepts(struct file *file)
 {
 	struct inode *inode = file_inode(file);
 
-	if (!S_ISREG(inode->i_mode) || !(inode->i_mode & S_IROTH))
+	if (!S_ISREG(inode->i_mode) || !(inode->i_mode & 0004))
 		return -EACCES;
 	if (!(file->f_mode & FMODE_READ) || (file->f_mode & FMODE_WRITE))
 		return -EACCES;
