@@ -14,8 +14,7 @@
 #include <linux/mm.h>
 #include <linux/version.h>
 
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0) || \
-	LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
+#if LINUX_VERSION_MAJOR != 6 || LINUX_VERSION_PATCHLEVEL != 12
 #error "mshare is for Linux 6.12.y: no other kernel has passed its tests"
 #endif
 
@@ -35,15 +34,23 @@
 #error "mshare needs split page-table locks (CONFIG_NR_CPUS >= 4)"
 #endif
 
+/*
+ * What backing_file_open() takes to name the user's file moved within 6.12.y,
+ * from its path to the file itself.  The compiler sees which it is, wherever
+ * the module is built, and stops if it is neither.
+ */
+#define MSHARE_BACKING_BY_PATH						\
+	__same_type(backing_file_open,					\
+		    struct file *(const struct path *, int,		\
+				  const struct path *, const struct cred *))
+
 static inline struct file *mshare_backing_file_open(struct file *user, int flags,
 						    const struct path *real,
 						    const struct cred *cred)
 {
-#ifdef MSHARE_BACKING_FILE_TAKES_FILE
-	return backing_file_open(user, flags, real, cred);
-#else
-	return backing_file_open(&user->f_path, flags, real, cred);
-#endif
+	return backing_file_open(__builtin_choose_expr(MSHARE_BACKING_BY_PATH,
+						       &user->f_path, user),
+				 flags, real, cred);
 }
 
 #endif /* MSHARE_COMPAT_H */
