@@ -335,7 +335,7 @@ void mshare_windows_free(struct mshare_library *lib);
 void mshare_windows_set_live(struct mshare_library *lib, bool live);
 enum mshare_attach mshare_attach(struct mshare_link *link, unsigned long addr,
 				 pmd_t *pmd);
-pmd_t mshare_pmd_at(struct mm_struct *host, unsigned long addr);
+pmd_t mshare_pmd_at(struct mm_struct *mm, unsigned long addr);
 void mshare_make_private(struct mshare_link *link, enum mshare_counter cause);
 void mshare_forget(struct mshare_link *link);
 void mshare_uncover(struct mshare_link *link);

@@ -103,16 +103,34 @@ static struct mm_struct *mm_of_pid(pid_t nr)
 	return mm;
 }
 
-static u8 link_flags(struct mshare_link *link)
+/* Is there a page of PTEs?  One text window may lie in two of the process. */
+static bool has_table(struct mm_struct *mm, unsigned long first,
+		      unsigned long last)
 {
-	struct mshare_window *window = mshare_window_of(link);
-	u8 flags = MSHARE_WINDOW_MAPPED;
+	return pmd_present(mshare_pmd_at(mm, first)) ||
+	       pmd_present(mshare_pmd_at(mm, last));
+}
 
+/*
+ * A link does not tell all: fork copies private pages, and with them tables,
+ * into an mm that is no sharer yet, or moved text was never to be one.
+ */
+static u8 text_flags(const struct vm_area_struct *vma, unsigned int i,
+		     unsigned long first, unsigned long last)
+{
+	struct mshare_sharer *sharer = vma->vm_private_data;
+	struct mshare_window *window;
+	u8 flags = 0;
+
+	if (!sharer)
+		return has_table(vma->vm_mm, first, last) ?
+		       MSHARE_WINDOW_PRIVATE : 0;
+	window = &sharer->library->windows[i];
 	spin_lock(&window->lock);
-	if (!hlist_unhashed(&link->node))
-		flags |= MSHARE_WINDOW_ATTACHED;
-	if (link->private)
-		flags |= MSHARE_WINDOW_PRIVATE;
+	if (!hlist_unhashed(&sharer->links[i].node))
+		flags = MSHARE_WINDOW_ATTACHED;
+	else if (sharer->links[i].private || has_table(vma->vm_mm, first, last))
+		flags = MSHARE_WINDOW_PRIVATE;
 	spin_unlock(&window->lock);
 	return flags;
 }
@@ -121,14 +139,15 @@ static u8 link_flags(struct mshare_link *link)
 static void vma_windows(const struct vm_area_struct *vma, u8 *windows)
 {
 	struct mshare_library *lib = mshare_text_library(vma);
-	struct mshare_sharer *sharer = vma->vm_private_data;
 	unsigned long start = mshare_vma_start(vma, lib);
 	unsigned long i = (vma->vm_start - start) / MSHARE_WINDOW_SIZE;
-	unsigned long last = (vma->vm_end - 1 - start) / MSHARE_WINDOW_SIZE;
+	unsigned long first = vma->vm_start, end;
 
-	for (; i <= last && i < lib->nr_windows; i++)
-		windows[lib->first + i] |= sharer ?
-			link_flags(&sharer->links[i]) : MSHARE_WINDOW_MAPPED;
+	for (; first < vma->vm_end && i < lib->nr_windows; i++, first = end) {
+		end = min(start + (i + 1) * MSHARE_WINDOW_SIZE, vma->vm_end);
+		windows[lib->first + i] |= MSHARE_WINDOW_MAPPED |
+					   text_flags(vma, i, first, end - 1);
+	}
 }
 
 static int mm_windows(struct mm_struct *mm, struct mshare_region *region,

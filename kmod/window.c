@@ -379,16 +379,18 @@ void mshare_forget(struct mshare_link *link)
 }
 
 /**
- * mshare_pmd_at() - the host's PMD entry for an address
- * @host: the host mm
+ * mshare_pmd_at() - the PMD entry for an address
+ * @mm: the mm
  * @addr: an address in a window
  *
- * Tables above the PMD stay as long as the host has mappings there, which is
- * as long as windows are live or have links.
+ * Tables above the PMD stay as long as there are mappings: in the host, while
+ * windows are live or have links; in a sharer, while mmap_lock is held.
+ *
+ * Return: the entry; if there is none, one that is not present.
  */
-pmd_t mshare_pmd_at(struct mm_struct *host, unsigned long addr)
+pmd_t mshare_pmd_at(struct mm_struct *mm, unsigned long addr)
 {
-	pgd_t *pgd = pgd_offset(host, addr);
+	pgd_t *pgd = pgd_offset(mm, addr);
 	p4d_t *p4d;
 	pud_t *pud;
 

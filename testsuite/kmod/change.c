@@ -174,25 +174,34 @@ static int write_through_proc(const void *arg)
 	return report_status();
 }
 
+/* Its table was copied, before the child is a sharer and when it is one. */
+static int inherit_private_page(const void *arg)
+{
+	const struct test_region *region = arg;
+	char *text = (char *)REGION_START + TEXT_OFFSET, *page = text + 3 * WINDOW;
+	const int private = MSHARE_WINDOW_MAPPED | MSHARE_WINDOW_PRIVATE;
+
+	check_eq(window_flags(region, 3), private,
+		 "the window of a copied page is private");
+	check_eq(page_number(text + 4 * WINDOW), 4 * PAGES_PER_WINDOW,
+		 "a child reads another window");
+	check_eq(windows_attached(region, 0), 1, "and attaches it");
+	check_eq(window_flags(region, 3), private,
+		 "that of the copied page is still private");
+	check_eq(page[5], 0x11, "it has what the parent wrote");
+	page[5] = 0x22;
+	return report_status();
+}
+
 static int fork_with_private_pages(const void *arg)
 {
 	const struct test_region *region = arg;
 	char *text = attached_text(region), *page = text + 3 * WINDOW;
-	int status;
-	pid_t pid;
 
 	mprotect(page, PAGE, PROT_READ | PROT_WRITE);
 	page[5] = 0x11;
-	pid = fork();
-	if (!pid) {
-		bool ok = page[5] == 0x11 &&
-			  page_number(text + 4 * WINDOW) == 4 * PAGES_PER_WINDOW;
-
-		page[5] = 0x22;
-		_exit(!ok);
-	}
-	waitpid(pid, &status, 0);
-	check_eq(status, 0, "a child has its parent's private page");
+	check_eq(in_child(inherit_private_page, region), 0,
+		 "a child has its parent's private page");
 	check(page[5] == 0x11, "and does not write the parent's");
 	check_eq(page_number(page + WINDOW), 4 * PAGES_PER_WINDOW,
 		 "the parent reads on");
