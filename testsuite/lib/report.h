@@ -25,7 +25,8 @@ struct report {
 	int failed;
 };
 
-static struct report report;
+/* One for the program, whichever of its files report. */
+__attribute__((weak)) struct report report;
 
 /* One line at once: it must not mix with another process's. */
 static inline void report_line(const char *result, const char *fmt, va_list ap)
