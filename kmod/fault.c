@@ -84,7 +84,8 @@ static struct page *copy_of(const struct mshare_library *lib, pgoff_t pgoff)
 
 	if (IS_ERR(folio))
 		return ERR_CAST(folio);
-	page = alloc_page(GFP_KERNEL_ACCOUNT);
+	page = alloc_page(mshare_inject(MSHARE_SKIP_CHARGE) ?
+			  GFP_KERNEL : GFP_KERNEL_ACCOUNT);
 	if (page)
 		ret = copy_page_contents(page, folio_file_page(folio, pgoff));
 	folio_put(folio);
@@ -121,7 +122,8 @@ void mshare_snapshots_prune(struct mshare_region *region)
 	struct page *page, *next;
 	LIST_HEAD(done);
 
-	if (list_empty_careful(&region->snapshots))
+	if (list_empty_careful(&region->snapshots) ||
+	    mshare_inject(MSHARE_KEEP_SNAPSHOTS))
 		return;
 	spin_lock(&region->snapshots_lock);
 	list_for_each_entry_safe(page, next, &region->snapshots, lru) {

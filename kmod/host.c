@@ -123,6 +123,8 @@ int mshare_host_donate(struct mshare_region *region, unsigned long start)
 
 static int purge(void *unused)
 {
+	if (mshare_inject(MSHARE_SKIP_PURGE))
+		return 0;
 	return vm_munmap(0, TASK_SIZE_MAX);
 }
 
@@ -146,7 +148,8 @@ int mshare_host_ready(struct mshare_region *region)
 	 * another, and those who look at all mms (reclaim, swapoff) hold ours
 	 * just for a moment.
 	 */
-	if (atomic_read(&region->host->mm_users) != 1)
+	if (atomic_read(&region->host->mm_users) != 1 &&
+	    !mshare_inject(MSHARE_TRUST_DONOR))
 		return -EBUSY;
 	/*
 	 * The OOM killer's reaper was in this mm, or comes seconds after the
@@ -218,9 +221,10 @@ static int map_both(void *arg)
 	const struct mshare_region *region = args->lib->region;
 	unsigned long addr = region->start + args->segment->offset;
 	unsigned long shadow = region->shadow + args->segment->offset;
-	int ret;
+	int ret = 0;
 
-	ret = map_at(args, shadow);
+	if (!mshare_inject(MSHARE_SKIP_SHADOW))
+		ret = map_at(args, shadow);
 	if (ret)
 		return ret;
 	ret = map_at(args, addr);
@@ -288,7 +292,8 @@ static void hold_foreign(struct mshare_library *lib, unsigned long start,
 
 		next = min(round_down(start, MSHARE_WINDOW_SIZE) +
 			   MSHARE_WINDOW_SIZE, end);
-		if (READ_ONCE(window->foreign))
+		if (READ_ONCE(window->foreign) &&
+		    !mshare_inject(MSHARE_FREE_FOREIGN))
 			mshare_hold(lib, start, next);
 	}
 }
@@ -308,12 +313,14 @@ static bool host_invalidate(struct mmu_interval_notifier *notifier,
 		return false;
 
 	/* Once, before the first window's lock: see window.c. */
-	mmu_interval_set_seq(notifier, cur_seq);
+	if (!mshare_inject(MSHARE_FORGET_SEQ_HOST))
+		mmu_interval_set_seq(notifier, cur_seq);
 	mshare_detach_host(lib,
 			   (max(range->start, start) - start) / MSHARE_WINDOW_SIZE,
 			   (min(range->end, end) - 1 - start) / MSHARE_WINDOW_SIZE,
 			   cause_of(range));
 	hold_foreign(lib, max(range->start, start), min(range->end, end));
+	mshare_inject_delay(MSHARE_DELAY_INVALIDATE);
 	/* Walkers of a sharer's tables hold the page of PTEs by RCU. */
 	if (frees_tables)
 		synchronize_rcu();

@@ -30,7 +30,8 @@ static int text_mprotect(struct vm_area_struct *vma, unsigned long start,
 {
 	struct mshare_sharer *sharer = vma->vm_private_data;
 
-	if (sharer && ((vma->vm_flags ^ newflags) & ~VM_SOFTDIRTY))
+	if (sharer && ((vma->vm_flags ^ newflags) & ~VM_SOFTDIRTY) &&
+	    !mshare_inject(MSHARE_SKIP_MPROTECT))
 		mshare_detach_sharer(sharer,
 				     (start - sharer->start) / MSHARE_WINDOW_SIZE,
 				     (end - 1 - sharer->start) / MSHARE_WINDOW_SIZE,

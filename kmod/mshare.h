@@ -42,6 +42,8 @@
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
 
+#include "inject.h"
+
 #define MSHARE_WINDOW_PAGES	(MSHARE_WINDOW_SIZE >> PAGE_SHIFT)
 #define MSHARE_REGION_MAX	(1UL << 38)
 
@@ -118,6 +120,7 @@ struct mshare_segment {
  * @foreign:	links marked foreign
  * @flushing:	detaches whose TLB flush is not complete
  * @pending:	CPUs of those flushes; cleared when @flushing drops to 0
+ * @lock_stat:	for tests
  */
 struct mshare_window {
 	spinlock_t lock;
@@ -128,7 +131,20 @@ struct mshare_window {
 	unsigned int foreign;
 	unsigned int flushing;
 	cpumask_var_t pending;
+	struct mshare_lock_stat lock_stat;
 };
+
+static inline void mshare_window_lock(struct mshare_window *window)
+	__acquires(&window->lock)
+{
+	mshare_lock(&window->lock, &window->lock_stat);
+}
+
+static inline void mshare_window_unlock(struct mshare_window *window)
+	__releases(&window->lock)
+{
+	mshare_unlock(&window->lock, &window->lock_stat);
+}
 
 /**
  * struct mshare_flush - CPUs to be flushed by one invalidation of many windows

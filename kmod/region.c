@@ -367,6 +367,8 @@ static void drop_work(struct work_struct *work)
 
 static void queue_drop(struct mshare_library *lib)
 {
+	if (mshare_inject(MSHARE_SKIP_DROP))
+		return;
 	kref_get(&lib->region->ref);
 	queue_work(drop_wq, &lib->drop);
 }

@@ -53,7 +53,8 @@ bool mshare_vma_is_plain_text(const struct vm_area_struct *vma)
 #ifdef CONFIG_ARCH_HAS_PKEYS
 	care |= VM_PKEY_BIT0 | VM_PKEY_BIT1 | VM_PKEY_BIT2 | VM_PKEY_BIT3;
 #endif
-	return (vma->vm_flags & care) == want;
+	return (vma->vm_flags & care) == want ||
+	       mshare_inject(MSHARE_ATTACH_ANY);
 }
 
 static bool vma_covers(const struct vm_area_struct *vma,
@@ -82,7 +83,7 @@ static bool window_is_covered(const struct mshare_sharer *sharer, unsigned int i
 		struct vm_area_struct *vma = find_vma(mm, addr);
 
 		if (!vma || vma->vm_start > addr || !vma_covers(vma, sharer))
-			return false;
+			return mshare_inject(MSHARE_COVER_GAPS);
 		addr = vma->vm_end;
 	}
 	return true;
@@ -100,9 +101,9 @@ static bool compute_coverage(struct mshare_sharer *sharer, unsigned int i)
 	bool covered = window_is_covered(sharer, i);
 
 	mmap_assert_locked(sharer->notifier.mm);
-	spin_lock(&window->lock);
+	mshare_window_lock(window);
 	link->covered = covered;
-	spin_unlock(&window->lock);
+	mshare_window_unlock(window);
 	return covered;
 }
 
@@ -153,13 +154,20 @@ static bool sharer_invalidate(struct mmu_interval_notifier *notifier,
 	unsigned long start = sharer->start;
 	unsigned long end = start +
 			    sharer->library->nr_windows * MSHARE_WINDOW_SIZE;
+	unsigned int first = (max(range->start, start) - start) /
+			     MSHARE_WINDOW_SIZE;
+	unsigned int last = (min(range->end, end) - 1 - start) /
+			    MSHARE_WINDOW_SIZE;
 
+	if (range->event == MMU_NOTIFY_PROTECTION_PAGE &&
+	    mshare_inject(MSHARE_SKIP_DETACH_SHARER))
+		return true;
 	/* Once, before the first window's lock: see window.c. */
-	mmu_interval_set_seq(notifier, cur_seq);
-	mshare_detach_sharer(sharer,
-			     (max(range->start, start) - start) / MSHARE_WINDOW_SIZE,
-			     (min(range->end, end) - 1 - start) / MSHARE_WINDOW_SIZE,
-			     change_for(range));
+	if (!mshare_inject(MSHARE_FORGET_SEQ_SHARER))
+		mmu_interval_set_seq(notifier, cur_seq);
+	mshare_detach_sharer(sharer, first, last, change_for(range));
+	mshare_inject_delay(MSHARE_DELAY_INVALIDATE);
+	mshare_expect_detached(sharer, first, last, cur_seq);
 	mshare_foreign_flush(sharer->notifier.mm,
 			     round_down(max(range->start, start),
 					MSHARE_WINDOW_SIZE),
@@ -322,6 +330,7 @@ void mshare_sharer_register(struct mm_struct *mm, unsigned long addr,
 
 	if (!spare)
 		return;
+	mshare_inject_delay(MSHARE_DELAY_REGISTER);
 	if (!mmap_write_lock_killable(mm)) {
 		vma = text_vma(mm, addr, file);
 		if (vma && !vma->vm_private_data)

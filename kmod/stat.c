@@ -126,12 +126,12 @@ static u8 text_flags(const struct vm_area_struct *vma, unsigned int i,
 		return has_table(vma->vm_mm, first, last) ?
 		       MSHARE_WINDOW_PRIVATE : 0;
 	window = &sharer->library->windows[i];
-	spin_lock(&window->lock);
+	mshare_window_lock(window);
 	if (!hlist_unhashed(&sharer->links[i].node))
 		flags = MSHARE_WINDOW_ATTACHED;
 	else if (sharer->links[i].private || has_table(vma->vm_mm, first, last))
 		flags = MSHARE_WINDOW_PRIVATE;
-	spin_unlock(&window->lock);
+	mshare_window_unlock(window);
 	return flags;
 }
 
@@ -211,12 +211,12 @@ static void window_stat(struct mshare_library *lib, unsigned int i,
 		.offset = (lib->first + i) * MSHARE_WINDOW_SIZE,
 		.library = lib->offset,
 	};
-	spin_lock(&window->lock);
+	mshare_window_lock(window);
 	stat->attaches = window->attaches;
 	stat->links = window->nr_links;
 	stat->flushing = window->flushing;
 	stat->flags = window->live ? MSHARE_WINDOW_LIVE : 0;
-	spin_unlock(&window->lock);
+	mshare_window_unlock(window);
 }
 
 /**

@@ -137,7 +137,8 @@ static struct inode *text_inode(struct mshare_library *lib)
 	inode->i_fop = &text_fops;
 	inode->i_private = lib;
 	i_size_write(inode, i_size_read(file_inode(lib->file)));
-	mapping_set_gfp_mask(inode->i_mapping, GFP_KERNEL | __GFP_DMA);
+	if (!mshare_inject(MSHARE_MIGRATABLE))
+		mapping_set_gfp_mask(inode->i_mapping, GFP_KERNEL | __GFP_DMA);
 	return inode;
 }
 

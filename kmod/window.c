@@ -70,6 +70,7 @@ int mshare_windows_alloc(struct mshare_library *lib)
 		struct mshare_window *window = &lib->windows[i];
 
 		spin_lock_init(&window->lock);
+		mshare_lock_stat_add(&window->lock_stat);
 		INIT_HLIST_HEAD(&window->links);
 		if (!zalloc_cpumask_var(&window->pending, GFP_KERNEL))
 			goto err;
@@ -94,6 +95,7 @@ void mshare_windows_free(struct mshare_library *lib)
 	for (i = 0; i < lib->nr_windows; i++) {
 		WARN_ON_ONCE(!hlist_empty(&lib->windows[i].links));
 		free_cpumask_var(lib->windows[i].pending);
+		mshare_lock_stat_del(&lib->windows[i].lock_stat);
 	}
 	free_cpumask_var(lib->flush.mask);
 	kvfree(lib->windows);
@@ -111,9 +113,9 @@ void mshare_windows_set_live(struct mshare_library *lib, bool live)
 	unsigned int i;
 
 	for (i = 0; i < lib->nr_windows; i++) {
-		spin_lock(&lib->windows[i].lock);
+		mshare_window_lock(&lib->windows[i]);
 		lib->windows[i].live = live;
-		spin_unlock(&lib->windows[i].lock);
+		mshare_window_unlock(&lib->windows[i]);
 	}
 }
 
@@ -141,9 +143,14 @@ static void flush_end(struct mshare_flush *flush, struct cpumask *mask)
  * Everything is flushed, global entries and all address spaces: the caches of
  * paging structures must lose the table too, on lazy CPUs as well.
  */
-static void flush_cpus(struct mshare_region *region, const struct cpumask *mask)
+static void flush_cpus(struct mshare_region *region, const struct cpumask *mask,
+		       enum mshare_fault skip)
 {
+	mshare_assert_unlocked();
 	if (cpumask_empty(mask))
+		return;
+	mshare_inject_delay(MSHARE_DELAY_FLUSH);
+	if (mshare_inject(skip))
 		return;
 	mshare_count(region, MSHARE_FLUSHES, 1);
 	mshare_count(region, MSHARE_FLUSHED_CPUS, cpumask_weight(mask));
@@ -152,10 +159,10 @@ static void flush_cpus(struct mshare_region *region, const struct cpumask *mask)
 
 static void complete_flush(struct mshare_window *window)
 {
-	spin_lock(&window->lock);
+	mshare_window_lock(window);
 	if (!--window->flushing)
 		cpumask_clear(window->pending);
-	spin_unlock(&window->lock);
+	mshare_window_unlock(window);
 }
 
 /*
@@ -164,15 +171,16 @@ static void complete_flush(struct mshare_window *window)
  * grows until its flushes are complete.
  */
 static void flush_windows(struct mshare_library *lib, unsigned int first,
-			  unsigned int last, const struct cpumask *mask)
+			  unsigned int last, const struct cpumask *mask,
+			  enum mshare_fault skip)
 {
 	unsigned int i;
 
 	if (mask)
-		flush_cpus(lib->region, mask);
+		flush_cpus(lib->region, mask, skip);
 	else
 		for (i = first; i <= last; i++)
-			flush_cpus(lib->region, lib->windows[i].pending);
+			flush_cpus(lib->region, lib->windows[i].pending, skip);
 	for (i = first; i <= last; i++)
 		complete_flush(&lib->windows[i]);
 }
@@ -212,6 +220,8 @@ static void unlink_locked(struct mshare_window *window, struct mshare_link *link
 	hlist_del_init(&link->node);
 	window->nr_links--;
 	link->pmd = NULL;
+	if (mshare_inject(MSHARE_COUNT_LINKS))
+		mm_dec_nr_ptes(mm);
 
 	atomic64_inc_return(&mm->context.tlb_gen);
 	cpumask_or(window->pending, window->pending, mm_cpumask(mm));
@@ -226,8 +236,10 @@ static void unlink_locked(struct mshare_window *window, struct mshare_link *link
 
 /* From ->flushing++ to complete_flush() a window's pending CPUs are ours too. */
 static void collect_pending_locked(struct mshare_window *window,
-				   struct cpumask *mask)
+				   struct cpumask *mask, enum mshare_fault forget)
 {
+	if (window->flushing > 1 && mshare_inject(forget))
+		return;
 	if (mask)
 		cpumask_or(mask, mask, window->pending);
 }
@@ -240,7 +252,7 @@ static void detach_all(struct mshare_library *lib, struct mshare_window *window,
 	struct hlist_node *next;
 	unsigned int n;
 
-	spin_lock(&window->lock);
+	mshare_window_lock(window);
 	window->flushing++;
 	do {
 		n = 0;
@@ -253,11 +265,11 @@ static void detach_all(struct mshare_library *lib, struct mshare_window *window,
 		mshare_count(lib->region, cause, n);
 		if (n < DETACH_BATCH)
 			break;
-		spin_unlock(&window->lock);
-		spin_lock(&window->lock);
+		mshare_window_unlock(window);
+		mshare_window_lock(window);
 	} while (true);
-	collect_pending_locked(window, mask);
-	spin_unlock(&window->lock);
+	collect_pending_locked(window, mask, MSHARE_FORGET_PENDING_HOST);
+	mshare_window_unlock(window);
 }
 
 /**
@@ -274,12 +286,15 @@ static void detach_all(struct mshare_library *lib, struct mshare_window *window,
 void mshare_detach_host(struct mshare_library *lib, unsigned int first,
 			unsigned int last, enum mshare_counter cause)
 {
-	struct cpumask *mask = flush_begin(&lib->flush);
+	struct cpumask *mask;
 	unsigned int i;
 
+	if (mshare_inject(MSHARE_SKIP_DETACH_HOST))
+		return;
+	mask = flush_begin(&lib->flush);
 	for (i = first; i <= last; i++)
 		detach_all(lib, &lib->windows[i], cause, mask);
-	flush_windows(lib, first, last, mask);
+	flush_windows(lib, first, last, mask, MSHARE_SKIP_FLUSH_HOST);
 	flush_end(&lib->flush, mask);
 }
 
@@ -290,14 +305,14 @@ static void detach_one(struct mshare_link *link, struct mshare_change change,
 	struct mshare_window *window = mshare_window_of(link);
 	bool attached;
 
-	spin_lock(&window->lock);
+	mshare_window_lock(window);
 	window->flushing++;
 	attached = !hlist_unhashed(&link->node);
-	if (change.uncover)
+	if (change.uncover && !mshare_inject(MSHARE_SKIP_UNCOVER))
 		link->covered = false;
 	if (change.private && (attached || !change.only_linked) &&
 	    !link->private) {
-		link->private = true;
+		link->private = !mshare_inject(MSHARE_SKIP_PRIVATE);
 		mshare_count(region, change.private, 1);
 		trace_mshare_private(link, change.private);
 	}
@@ -305,8 +320,8 @@ static void detach_one(struct mshare_link *link, struct mshare_change change,
 		unlink_locked(window, link, change.cause);
 		mshare_count(region, change.cause, 1);
 	}
-	collect_pending_locked(window, mask);
-	spin_unlock(&window->lock);
+	collect_pending_locked(window, mask, MSHARE_FORGET_PENDING_SHARER);
+	mshare_window_unlock(window);
 }
 
 /**
@@ -328,7 +343,7 @@ void mshare_detach_sharer(struct mshare_sharer *sharer, unsigned int first,
 
 	for (i = first; i <= last; i++)
 		detach_one(&sharer->links[i], change, mask);
-	flush_windows(lib, first, last, mask);
+	flush_windows(lib, first, last, mask, MSHARE_SKIP_FLUSH_SHARER);
 	flush_end(&sharer->flush, mask);
 }
 
@@ -372,10 +387,10 @@ void mshare_forget(struct mshare_link *link)
 {
 	struct mshare_window *window = mshare_window_of(link);
 
-	spin_lock(&window->lock);
+	mshare_window_lock(window);
 	window->foreign -= link->foreign;
 	link->foreign = false;
-	spin_unlock(&window->lock);
+	mshare_window_unlock(window);
 }
 
 /**
@@ -437,7 +452,7 @@ static enum mshare_attach attach_locked(struct mshare_window *window,
 		return MSHARE_ABSENT;
 	if (!hlist_unhashed(&link->node))
 		return MSHARE_LINKED_ALREADY;
-	if (is_foreign(link))
+	if (is_foreign(link) && !mshare_inject(MSHARE_LINK_FOREIGN))
 		return MSHARE_FOREIGN;
 
 	ptl = pmd_lock(mm, pmd);
@@ -452,11 +467,19 @@ static enum mshare_attach attach_locked(struct mshare_window *window,
 		hlist_add_head(&link->node, &window->links);
 		window->nr_links++;
 		window->attaches++;
+		if (mshare_inject(MSHARE_COUNT_LINKS))
+			mm_inc_nr_ptes(mm);
 		atomic_long_inc(&lib->attached);
 		mshare_count(lib->region, MSHARE_ATTACHES, 1);
 		trace_mshare_attach(link);
 	}
 	return ret;
+}
+
+static bool changed(struct mmu_interval_notifier *notifier, unsigned long seq,
+		    enum mshare_fault ignore)
+{
+	return mmu_interval_read_retry(notifier, seq) && !mshare_inject(ignore);
 }
 
 /**
@@ -481,13 +504,14 @@ enum mshare_attach mshare_attach(struct mshare_link *link, unsigned long addr,
 
 	host_seq = mmu_interval_read_begin(&lib->notifier);
 	sharer_seq = mmu_interval_read_begin(&sharer->notifier);
+	mshare_inject_delay(MSHARE_DELAY_ATTACH);
 
-	spin_lock(&window->lock);
-	if (mmu_interval_read_retry(&lib->notifier, host_seq) ||
-	    mmu_interval_read_retry(&sharer->notifier, sharer_seq))
+	mshare_window_lock(window);
+	if (changed(&lib->notifier, host_seq, MSHARE_IGNORE_SEQ_HOST) ||
+	    changed(&sharer->notifier, sharer_seq, MSHARE_IGNORE_SEQ_SHARER))
 		ret = MSHARE_AGAIN;
 	else
 		ret = attach_locked(window, link, host_addr, pmd);
-	spin_unlock(&window->lock);
+	mshare_window_unlock(window);
 	return ret;
 }
