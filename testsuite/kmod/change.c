@@ -92,6 +92,21 @@ static int forbid_a_page(const void *arg)
 	return report_status();
 }
 
+/* The same while the process is no sharer yet: there is nobody to tell. */
+static int forbid_untouched(const void *arg)
+{
+	const struct test_region *region = arg;
+	char *text = map_text(region, NULL);
+
+	check_eq(mprotect(text + WINDOW, PAGE, PROT_NONE), 0,
+		 "a page of an untouched window can be forbidden");
+	check_eq(page_number(text + WINDOW + PAGE), PAGES_PER_WINDOW + 1,
+		 "then its neighbour can be read");
+	check_eq(touch_signal(text + WINDOW, false), SIGSEGV,
+		 "the forbidden page cannot [inv 7]");
+	return report_status();
+}
+
 static int unmap_parts(const void *arg)
 {
 	const struct test_region *region = arg;
@@ -206,6 +221,33 @@ static int fork_with_private_pages(const void *arg)
 	check_eq(page_number(page + WINDOW), 4 * PAGES_PER_WINDOW,
 		 "the parent reads on");
 	check_eq(windows_attached(region, 0) >= 1, 1, "the parent attaches again");
+	return report_status();
+}
+
+static int read_written(const void *arg)
+{
+	const struct test_region *region = arg;
+	char *text = (char *)REGION_START + TEXT_OFFSET;
+
+	return text[3 * WINDOW + 9] == 0x44 &&
+	       page_number(text + 4 * WINDOW) == 4 * PAGES_PER_WINDOW &&
+	       windows_attached(region, 0) == 1 ? 0 : 1;
+}
+
+/* A write that splits nothing: fork copies from all of the text's tables. */
+static int fork_after_a_forced_write(const void *arg)
+{
+	const struct test_region *region = arg;
+	char *text = attached_text(region), byte = 0x44;
+	int fd = open("/proc/self/mem", O_RDWR);
+
+	check_eq(pwrite(fd, &byte, 1, (off_t)(text + 3 * WINDOW + 9)), 1,
+		 "/proc/self/mem writes before a fork");
+	check_eq(in_child(read_written, region), 0,
+		 "the child has that page, and links of its own [inv 3]");
+	check_eq(page_number(text + 4 * WINDOW), 4 * PAGES_PER_WINDOW,
+		 "its parent reads on");
+	close(fd);
 	return report_status();
 }
 
@@ -400,12 +442,16 @@ int main(void)
 	make_region(&region, "change", WINDOWS, MAP_POPULATE);
 	check_eq(in_child(write_a_page, &region), 0, "mprotect and write");
 	check_eq(in_child(forbid_a_page, &region), 0, "mprotect before a touch");
+	check_eq(in_child(forbid_untouched, &region), 0,
+		 "mprotect before all touches");
 	check_eq(in_child(unmap_parts, &region), 0, "partial munmap, MAP_FIXED");
 	check_eq(in_child(drop_and_read, &region), 0, "madvise");
 	check_eq(in_child(move, &region), 0, "mremap");
 	check_eq(in_child(write_through_proc, &region), 0, "/proc/PID/mem");
 	check_eq(in_child(fork_with_private_pages, &region), 0,
 		 "fork with private pages");
+	check_eq(in_child(fork_after_a_forced_write, &region), 0,
+		 "fork after a forced write");
 	check_eq(in_child(poke, &region), 0, "ptrace");
 	check_eq(in_child(read_of_another, &region), 0, "process_vm_readv");
 	check_eq(in_child(use_pads, &region), 0, "pads");

@@ -27,11 +27,42 @@ static void need(bool ok, const char *what)
 	exit(1);
 }
 
+#define PARAMETERS	"/sys/module/mshare/parameters/"
+
 void setup_module(void)
 {
-	need(!system("modprobe mshare"), "modprobe mshare");
+	bool given = getenv("MSHARE_MODULE");
+
+	need(!system(given ? "insmod $MSHARE_MODULE inject=$MSHARE_FAULTS" :
+		     "modprobe mshare"), "load the module");
 	need(!mount("msharefs", MOUNTPOINT, "msharefs", 0, NULL),
 	     "mount msharefs");
+}
+
+void arm_faults(void)
+{
+	const char *faults = getenv("MSHARE_FAULTS");
+	FILE *file;
+
+	if (!faults)
+		return;
+	file = fopen(PARAMETERS "inject", "w");
+	need(file && fputs(faults, file) >= 0 && !fclose(file), "arm faults");
+}
+
+long module_count(const char *name)
+{
+	char path[128];
+	long n = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), PARAMETERS "%s", name);
+	file = fopen(path, "r");
+	if (!file)
+		return 0;
+	need(fscanf(file, "%ld", &n) == 1, path);
+	fclose(file);
+	return n;
 }
 
 /* What a region held goes in the background: wait, but not for ever. */

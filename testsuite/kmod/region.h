@@ -39,9 +39,22 @@ struct test_region {
 /**
  * setup_module - load the module and mount msharefs
  *
- * Ends the test, as failed, if that cannot be done.
+ * MSHARE_MODULE in the environment is the file of another build of it, and
+ * MSHARE_FAULTS the faults it shall have (kmod/inject.c).  Ends the test, as
+ * failed, if that cannot be done.
  */
 void setup_module(void);
+
+/** arm_faults - once more: some faults disarm themselves */
+void arm_faults(void);
+
+/**
+ * module_count - a number in a parameter of the module
+ * @name:	of the parameter
+ *
+ * Returns 0 if this build of the module does not have it.
+ */
+long module_count(const char *name);
 
 /**
  * teardown_module - check that nothing is left, and unload the module

@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "machine.h"
@@ -119,6 +120,37 @@ static int live_donor(const void *unused)
 	check_eq(errno_of(ioctl(fd, MSHAREFS_SEAL)), EBUSY,
 		 "no seal while the donor lives");
 	return report_status();
+}
+
+/*
+ * A donor that has memory of its own in the region, and is gone: sharers must
+ * never see it.
+ */
+static void donor_with_memory(void)
+{
+	struct mshare_donate here = { .start = REGION_START };
+	int fd = open(NEW, O_RDWR | O_CREAT | O_EXCL, 0444);
+	int file = open(FILE_PATH, O_RDONLY), status;
+	pid_t pid;
+
+	if (ftruncate(fd, SIZE))
+		exit(1);
+	pid = fork();
+	if (!pid) {
+		char *page = mmap((char *)REGION_START + WINDOW + PAGE, PAGE,
+				  PROT_READ | PROT_WRITE,
+				  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+
+		page[0] = 1;
+		_exit(ioctl(fd, MSHAREFS_DONATE, &here) ? 1 : 0);
+	}
+	waitpid(pid, &status, 0);
+	check_eq(status, 0, "a donor with memory in the region");
+	check_eq(create_mapping(fd, file, WINDOW, 4 * PAGE, 0, PROT_READ, 0), 0,
+		 "when it is gone its memory is [inv 8]");
+	check_eq(ioctl(fd, MSHAREFS_SEAL), 0, "and the region can be sealed");
+	close(file);
+	close(fd);
 }
 
 static void mapping(void)
@@ -345,6 +377,7 @@ int main(void)
 	sizes();
 	donating();
 	check_eq(in_child(live_donor, NULL), 0, "a live donor");
+	donor_with_memory();
 	mapping();
 	sealing();
 	replacing();
