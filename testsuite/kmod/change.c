@@ -107,6 +107,22 @@ static int forbid_untouched(const void *arg)
 	return report_status();
 }
 
+/* Though nothing of it was touched meanwhile, and it has no tables. */
+static int forbid_and_allow(const void *arg)
+{
+	const struct test_region *region = arg;
+	char *text = attached_text(region);
+
+	check_eq(mprotect(text + 3 * WINDOW, WINDOW, PROT_NONE), 0,
+		 "a window can be forbidden");
+	check_eq(mprotect(text + 3 * WINDOW, WINDOW, PROT_READ | PROT_EXEC), 0,
+		 "and allowed again");
+	check(verify(text, region), "every page has its content");
+	check_eq(windows_attached(region, 0), WINDOWS - 1,
+		 "but it stays private [inv 6]");
+	return report_status();
+}
+
 static int unmap_parts(const void *arg)
 {
 	const struct test_region *region = arg;
@@ -444,6 +460,8 @@ int main(void)
 	check_eq(in_child(forbid_a_page, &region), 0, "mprotect before a touch");
 	check_eq(in_child(forbid_untouched, &region), 0,
 		 "mprotect before all touches");
+	check_eq(in_child(forbid_and_allow, &region), 0,
+		 "mprotect there and back");
 	check_eq(in_child(unmap_parts, &region), 0, "partial munmap, MAP_FIXED");
 	check_eq(in_child(drop_and_read, &region), 0, "madvise");
 	check_eq(in_child(move, &region), 0, "mremap");

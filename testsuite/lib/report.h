@@ -10,6 +10,9 @@
  * The exit status must agree with the lines: 0 if nothing failed, 1 if
  * something did, 77 if all was unsupported.  A program that prints nothing,
  * crashes or hangs has failed.
+ *
+ * With LDMSHARE_STOP in its environment it ends at the first failure: what
+ * comes after that could do harm (kmod/inject).
  */
 #ifndef LDMSHARE_TEST_REPORT_H
 #define LDMSHARE_TEST_REPORT_H
@@ -17,6 +20,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -56,6 +60,8 @@ static inline bool check(bool ok, const char *fmt, ...)
 	va_start(ap, fmt);
 	report_line(ok ? "PASS" : "FAIL", fmt, ap);
 	va_end(ap);
+	if (!ok && getenv("LDMSHARE_STOP"))
+		_exit(1);
 	return ok;
 }
 
