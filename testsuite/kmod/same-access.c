@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <linux/mempolicy.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -324,12 +325,14 @@ static void look_at_referenced(char *text)
 	      "smaps: Referenced counts what others read");
 }
 
-/* Where accounting counts pages of this process, a linked window has none. */
-static int differences(const void *arg)
+/* Pages that a linked window shows are not this process's to count or move. */
+static int account_for_linked(const void *arg)
 {
 	const struct test_region *region = arg;
 	long rss = status_kb("RssFile:"), mapped = region->size / 1024;
 	char *text = map_text(region, NULL);
+	int node = 0, status = 0;
+	void *page = text;
 
 	check(verify(text, region), "all pages have their content");
 	check(status_kb("RssFile:") - rss < mapped / 2,
@@ -338,6 +341,31 @@ static int differences(const void *arg)
 	check_eq(smaps_kb(text, "Pss:"), mapped / 2,
 		 "smaps: Pss is half of it, however many share");
 	look_at_referenced(text);
+	check(!syscall(SYS_move_pages, 0, 1, &page, &node, &status, MPOL_MF_MOVE) &&
+	      status == -EFAULT, "move_pages: its pages are not to be moved");
+	return report_status();
+}
+
+/* Pages of a private window are copies, made when they are first touched. */
+static int account_for_private(const void *arg)
+{
+	const struct test_region *region = arg;
+	char *text = map_text(region, NULL), *page = text + WINDOW + 2 * PAGE;
+	int fd = open(region->file, O_WRONLY);
+	long rss;
+
+	mprotect(text + WINDOW, PAGE, PROT_READ);
+	rss = status_kb("RssFile:");
+	check(verify(text, region), "all pages have their content again");
+	check(status_kb("RssFile:") - rss >= (long)WINDOW / 1024,
+	      "RssFile counts private copies");
+	check_eq(pwrite(fd, "changed", 7, WINDOW + 2 * PAGE), 7,
+		 "the file is overwritten");
+	check_eq(page_number(page), PAGES_PER_WINDOW + 2,
+		 "a copy stays what it was");
+	check(!madvise(page, PAGE, MADV_DONTNEED) && !memcmp(page, "changed", 7),
+	      "dropped, it is what the file is now");
+	close(fd);
 	return report_status();
 }
 
@@ -348,7 +376,8 @@ int main(void)
 	setup_module();
 	make_region(&region, "same-access", SAME_WINDOWS, MAP_POPULATE);
 	same(&region, operations, sizeof(operations) / sizeof(operations[0]));
-	check_eq(in_child(differences, &region), 0, "what is different");
+	check_eq(in_child(account_for_linked, &region), 0, "shared pages");
+	check_eq(in_child(account_for_private, &region), 0, "private copies");
 	drop_region(&region);
 	teardown_module();
 	return report_status();

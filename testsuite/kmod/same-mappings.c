@@ -112,7 +112,10 @@ static void read_only(struct trial *trial, long piece)
 
 static void write_over(struct trial *trial, long piece)
 {
+	long data = status_kb("VmData:");
+
 	protect(trial, piece, PROT_READ | PROT_WRITE);
+	result(trial, status_kb("VmData:") - data);
 	memset(start_of(trial, piece), 0x55, size_of(piece));
 	protect(trial, piece, PROT_NONE);
 	protect(trial, piece, PROT_READ | PROT_WRITE | PROT_EXEC);
@@ -300,6 +303,20 @@ static const struct operation operations[] = {
 	{ "mseal", seal, 3, 1, ALL },
 };
 
+/* As on any file one may not write: all is said to be there, touched or not. */
+static int look_as_nobody(const void *arg)
+{
+	const struct test_region *region = arg;
+	char *text = map_text(region, NULL);
+	unsigned char vector[2] = { };
+
+	if (setgid(65534) || setuid(65534))
+		return 1;
+	check(!mincore(text, 2 * PAGE, vector) && vector[0] && vector[1],
+	      "mincore: a user is not told what is there");
+	return report_status();
+}
+
 /* What a sharer gets that is not what a private mapping gives. */
 static int differences(const void *arg)
 {
@@ -332,6 +349,7 @@ int main(void)
 	make_region(&region, "same-mappings", SAME_WINDOWS, MAP_POPULATE);
 	same(&region, operations, sizeof(operations) / sizeof(operations[0]));
 	check_eq(in_child(differences, &region), 0, "what is different");
+	check_eq(in_child(look_as_nobody, &region), 0, "what nobody sees");
 	drop_region(&region);
 	teardown_module();
 	return report_status();
