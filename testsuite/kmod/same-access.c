@@ -122,10 +122,10 @@ static void clear_refs(struct trial *trial, long what)
 	close(fd);
 }
 
-/* The same frames, present and of a file. */
+/* The same frames, present, of a file, and soft-dirty or not. */
 static void look_at_pagemap(struct trial *trial, long arg __unused)
 {
-	const uint64_t frame = (1UL << 55) - 1, flags = 7UL << 61;
+	const uint64_t frame = (1UL << 55) - 1, flags = 7UL << 61 | 1UL << 55;
 	static uint64_t entries[SAME_PAGES];
 	int fd = open("/proc/self/pagemap", O_RDONLY);
 
@@ -135,6 +135,12 @@ static void look_at_pagemap(struct trial *trial, long arg __unused)
 		entries[i] &= frame | flags;
 	add_content(trial, entries, sizeof(entries));
 	close(fd);
+}
+
+static void clear_and_look_at_pagemap(struct trial *trial, long what)
+{
+	clear_refs(trial, what);
+	look_at_pagemap(trial, 0);
 }
 
 /* A line about the text, such as "Rss:", in smaps. */
@@ -291,7 +297,7 @@ static const struct operation operations[] = {
 	{ "ptrace", by_ptrace, 3, 1, 0 },
 	{ "clear_refs: referenced", clear_refs, 4, 0, 1 },
 	{ "clear_refs: of files", clear_refs, 4, 0, 3 },
-	{ "clear_refs: soft-dirty", clear_refs, 4, 0, 4 },
+	{ "clear_refs: soft-dirty", clear_and_look_at_pagemap, 4, 0, 4 },
 	{ "pagemap", look_at_pagemap, 4, 0, 0 },
 	{ "smaps", look_at_smaps, 4, 0, 0 },
 	{ "written to a file", write_directly, 4, 0, 0 },
