@@ -29,6 +29,16 @@
  * RLIMIT_AS, READ_IMPLIES_EXEC or a secondary MMU (KVM, SVA): load the library
  * as if there was no region.
  *
+ * A mapped text or pad is a private mapping.  mshare(7) says what each call does
+ * to it; these differ from a private mapping of the library's file:
+ *
+ *   mprotect	makes windows private: the process gets its own copies there
+ *   mremap	EFAULT if it is to grow, EINVAL for MREMAP_DONTUNMAP
+ *   madvise	EINVAL for MADV_DODUMP and MADV_COLLAPSE
+ *   mlock	succeeds and locks nothing
+ *   mincore	says "absent" of what was not touched
+ *   move_pages	EFAULT for each page that is to be moved
+ *
  * read(2) of the file gives struct mshare_info at offset 0 and the catalog,
  * if there is one, at MSHARE_CATALOG_OFFSET; it ends with the catalog.
  */
