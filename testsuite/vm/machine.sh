@@ -45,12 +45,12 @@ make_payload() {
 	done
 }
 
-# set_machine_args ACCEL SMP MEMORY IMAGE KERNEL APPEND: sets the array
+# set_machine_args ACCEL SMP MEMORY IMAGE KERNEL APPEND [NODES]: sets the array
 # machine_args, QEMU's arguments. Its standard input is the payload. One disk
 # only: Linux numbers disks in any order. Ports without ioeventfd: what the
 # guest writes to a port is in the host's file when its write() returns.
 set_machine_args() {
-	local accel=$1 smp=$2 memory=$3 image=$4 kernel=$5 append=$6
+	local accel=$1 smp=$2 memory=$3 image=$4 kernel=$5 append=$6 nodes=${7:-1}
 
 	machine_args=(-M q35 -m "$memory" -nodefaults -no-user-config
 		-display none -no-reboot)
@@ -62,6 +62,7 @@ set_machine_args() {
 		-icount shift=0,sleep=off) ;;
 	*) die "no accelerator $accel" ;;
 	esac
+	[ "$nodes" -eq 1 ] || add_nodes "$nodes" "$smp" "$memory"
 	machine_args+=(
 		-drive "file=$image,format=raw,if=none,id=root,snapshot=on,cache=unsafe"
 		-device nvme,drive=root,serial=ldmshare
@@ -70,6 +71,17 @@ set_machine_args() {
 		-device virtserialport,chardev=payload,name=payload
 		-kernel "$kernel"
 		-append "root=/dev/nvme0n1 rw rootwait console=ttyS0 log_buf_len=4M oops=panic panic=-1 $append init=/bin/bash -- -c \"$guest_boot\"")
+}
+
+# add_nodes NODES SMP MEMORY: memory and CPUs in equal parts.
+add_nodes() {
+	local nodes=$1 each=$(($2 / $1)) memory=$(($3 / $1)) i
+
+	for ((i = 0; i < nodes; i++)); do
+		machine_args+=(
+			-object "memory-backend-ram,id=node$i,size=${memory}M"
+			-numa "node,nodeid=$i,memdev=node$i,cpus=$((i * each))-$((i * each + each - 1))")
+	done
 }
 
 # default_kernel ROOT: the newest kernel installed in ROOT.
