@@ -53,10 +53,10 @@ static char *anonymous(size_t size)
 /* Reads the text between using more memory than the group may have. */
 static int hog(const struct test_region *region)
 {
-	const size_t size = 20 * MIB;
+	const size_t size = 12 * MIB;
 	char *text = map_text(region, NULL), *memory = anonymous(size);
 
-	for (long round = 0; round < 3; round++)
+	for (long round = 0; round < 2; round++)
 		if (!write_numbers(memory, size, round) || !verify(text, region) ||
 		    !read_numbers(memory, size, round))
 			return 1;
@@ -69,8 +69,8 @@ static void limited_with_swap(void)
 	struct test_region region;
 	int status, bad = 0;
 
-	swap_on(192);
-	make_cgroup(GROUP, "48M", "max");
+	swap_on(128);
+	make_cgroup(GROUP, "32M", "max");
 	enter_cgroup(GROUP);
 	make_region(&region, "limited", WINDOWS, MAP_POPULATE);
 	fflush(stdout);
