@@ -58,8 +58,9 @@ set_machine_args() {
 	kvm) machine_args+=(-accel kvm -cpu host -smp "$smp") ;;
 	# QEMU 7.2 corrupts flags after cmpxchg16b.
 	tcg) machine_args+=(-accel tcg,thread=multi -cpu 'max,-cx16' -smp "$smp") ;;
+	# With sleep=off the time of an idle machine flies, and disks time out.
 	icount) machine_args+=(-accel tcg,thread=single -cpu 'max,-cx16' -smp 1
-		-icount shift=0,sleep=off) ;;
+		-icount shift=0,sleep=on) ;;
 	*) die "no accelerator $accel" ;;
 	esac
 	[ "$nodes" -eq 1 ] || add_nodes "$nodes" "$smp" "$memory"
