@@ -18,7 +18,6 @@
  * Best effort: reclaim may take one of the two away before the other.
  */
 #include <linux/file.h>
-#include <linux/kthread.h>
 #include <linux/mman.h>
 #include <linux/sched/coredump.h>
 #include <linux/sched/mm.h>
@@ -30,54 +29,6 @@
 
 /* Where the shadow is, unless the region is there. */
 #define SHADOW_START	0x100000000UL
-
-static struct workqueue_struct *host_wq;
-
-struct host_call {
-	struct work_struct work;
-	struct mm_struct *mm;
-	int (*fn)(void *arg);
-	void *arg;
-	int ret;
-};
-
-static void host_call_work(struct work_struct *work)
-{
-	struct host_call *call = container_of(work, struct host_call, work);
-
-	kthread_use_mm(call->mm);
-	call->ret = call->fn(call->arg);
-	kthread_unuse_mm(call->mm);
-}
-
-/* Run fn(arg) in a worker whose mm is the host's, and return what it does. */
-static int host_call(struct mm_struct *mm, int (*fn)(void *arg), void *arg)
-{
-	struct host_call call = { .mm = mm, .fn = fn, .arg = arg };
-
-	INIT_WORK_ONSTACK(&call.work, host_call_work);
-	queue_work(host_wq, &call.work);
-	flush_work(&call.work);
-	destroy_work_on_stack(&call.work);
-	return call.ret;
-}
-
-/**
- * mshare_host_init() - make the workqueue host mms are changed from
- */
-int mshare_host_init(void)
-{
-	host_wq = alloc_workqueue("mshare", WQ_UNBOUND, 0);
-	return host_wq ? 0 : -ENOMEM;
-}
-
-/**
- * mshare_host_exit() - finish what is queued and free the workqueue
- */
-void mshare_host_exit(void)
-{
-	destroy_workqueue(host_wq);
-}
 
 /**
  * mshare_host_donate() - make the caller's mm a region's host mm
@@ -159,7 +110,7 @@ int mshare_host_ready(struct mshare_region *region)
 	    test_bit(MMF_UNSTABLE, &region->host->flags) ||
 	    test_bit(MMF_OOM_SKIP, &region->host->flags))
 		return -ENOMEM;
-	ret = host_call(region->host, purge, NULL);
+	ret = mshare_in_mm(region->host, purge, NULL);
 	if (!ret)
 		region->state = MSHARE_POPULATING;
 	return ret;
@@ -263,7 +214,7 @@ int mshare_host_map(struct mshare_library *lib, struct file *file,
 		.prot = prot, .flags = flags,
 	};
 
-	return host_call(lib->region->host, map_both, &args);
+	return mshare_in_mm(lib->region->host, map_both, &args);
 }
 
 static enum mshare_counter cause_of(const struct mmu_notifier_range *range)
@@ -350,7 +301,7 @@ static int watch(void *arg)
  */
 int mshare_host_watch(struct mshare_library *lib)
 {
-	return host_call(lib->region->host, watch, lib);
+	return mshare_in_mm(lib->region->host, watch, lib);
 }
 
 static int check_windows(void *arg)
@@ -381,7 +332,7 @@ static int check_windows(void *arg)
  */
 int mshare_host_check(struct mshare_library *lib)
 {
-	return host_call(lib->region->host, check_windows, lib);
+	return mshare_in_mm(lib->region->host, check_windows, lib);
 }
 
 static void unmap_both(const struct mshare_region *region,
@@ -409,7 +360,7 @@ void mshare_host_unmap(struct mshare_library *lib,
 {
 	struct map_args args = { .lib = lib, .segment = segment };
 
-	host_call(lib->region->host, unmap_one, &args);
+	mshare_in_mm(lib->region->host, unmap_one, &args);
 }
 
 /* In one go each: every unmap of a region waits for a grace period. */
@@ -434,7 +385,7 @@ void mshare_host_drop(struct mshare_library *lib)
 	trace_mshare_drop(lib);
 	if (lib->windows)
 		mshare_windows_set_live(lib, false);
-	host_call(lib->region->host, unmap_all, lib);
+	mshare_in_mm(lib->region->host, unmap_all, lib);
 }
 
 /*

@@ -99,6 +99,7 @@ static int map_file(struct mshare_region *region, struct file *file,
 		return -ENOMEM;
 	segment->offset = create->region_offset;
 	segment->size = size;
+	segment->prot = create->prot;
 	ret = mshare_library_map(region, file, segment,
 				 create->offset >> PAGE_SHIFT, create->prot,
 				 MAP_SHARED | (create->flags & MAP_POPULATE));
@@ -168,6 +169,29 @@ static int do_unmap(struct file *file, const void __user *arg)
 		ret = -EBADF;
 	unlock(file);
 	return ret;
+}
+
+/* Not with the region's lock: processes may keep their mmap_lock for long. */
+static int do_unshare(struct file *file, void __user *arg)
+{
+	struct mshare_region *region = mshare_region_of(file);
+	struct mshare_unshare unshare;
+	struct mshare_library *lib;
+	int ret;
+
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	if (copy_from_user(&unshare, arg, sizeof(unshare)))
+		return -EFAULT;
+	if (!mshare_sealed(region))
+		return -EINVAL;
+	lib = mshare_library_at(region, unshare.region_offset);
+	if (!lib)
+		return -ENOENT;
+	ret = mshare_library_unshare(lib, &unshare);
+	if (ret)
+		return ret;
+	return copy_to_user(arg, &unshare, sizeof(unshare)) ? -EFAULT : 0;
 }
 
 static int do_seal(struct file *file)
@@ -278,6 +302,8 @@ long mshare_ioctl(struct file *file, unsigned int cmd, unsigned long ptr)
 		return do_library_stat(file, arg);
 	case MSHAREFS_PROCESS_STAT:
 		return do_process_stat(file, arg);
+	case MSHAREFS_UNSHARE:
+		return do_unshare(file, arg);
 	case MSHAREFS_WINDOW_DUMP:
 		return do_window_dump(file, arg);
 	default:

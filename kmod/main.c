@@ -28,16 +28,16 @@ static int __init mshare_init(void)
 	ret = mshare_hold_init();
 	if (ret)
 		goto err_region;
-	ret = mshare_host_init();
+	ret = mshare_worker_init();
 	if (ret)
 		goto err_hold;
 	ret = mshare_fs_init();
 	if (ret)
-		goto err_host;
+		goto err_worker;
 	return 0;
 
-err_host:
-	mshare_host_exit();
+err_worker:
+	mshare_worker_exit();
 err_hold:
 	mshare_hold_exit();
 err_region:
@@ -51,7 +51,7 @@ static void __exit mshare_exit(void)
 	mshare_fs_exit();
 	mshare_hold_exit();
 	mshare_region_exit();
-	mshare_host_exit();
+	mshare_worker_exit();
 }
 
 module_init(mshare_init);

@@ -109,11 +109,23 @@ static int map_pad(struct vm_area_struct *vma)
 	return 0;
 }
 
-/*
+/**
+ * mshare_become_text() - make a VMA in the making one of a library's text
+ * @vma: the VMA, whose vm_pgoff is the library's
+ * @text: from mshare_text_open()
+ *
  * VM_DONTEXPAND makes the VMA one that the core does not lock, merge, collapse
  * into huge pages or walk for aging.  Never VM_PFNMAP or VM_MIXEDMAP: fork
  * would copy the shared PTEs.
  */
+void mshare_become_text(struct vm_area_struct *vma, struct file *text)
+{
+	vma_set_file(vma, text);
+	vm_flags_set(vma, VM_DONTEXPAND);
+	vma->vm_ops = &mshare_text_vm_ops;
+	vma->vm_private_data = NULL;
+}
+
 static int map_text(struct mshare_region *region, struct vm_area_struct *vma)
 {
 	unsigned long offset = vma->vm_pgoff << PAGE_SHIFT;
@@ -132,12 +144,9 @@ static int map_text(struct mshare_region *region, struct vm_area_struct *vma)
 		mshare_library_put_user(lib);
 		return PTR_ERR(text);
 	}
-	vma_set_file(vma, text);
+	mshare_become_text(vma, text);
 	fput(text);
 	vma->vm_pgoff = lib->pgoff;
-	vm_flags_set(vma, VM_DONTEXPAND);
-	vma->vm_ops = &mshare_text_vm_ops;
-	vma->vm_private_data = NULL;
 	return 0;
 }
 

@@ -102,11 +102,13 @@ struct mshare_region {
  * @list:	in library->segments
  * @offset:	region offset
  * @size:	bytes, whole pages
+ * @prot:	PROT_READ, or with PROT_EXEC
  */
 struct mshare_segment {
 	struct list_head list;
 	unsigned long offset;
 	unsigned long size;
+	unsigned long prot;
 };
 
 /**
@@ -289,8 +291,6 @@ static inline bool mshare_sealed(const struct mshare_region *region)
 }
 
 /* host.c */
-int mshare_host_init(void);
-void mshare_host_exit(void);
 int mshare_host_donate(struct mshare_region *region, unsigned long start);
 int mshare_host_ready(struct mshare_region *region);
 int mshare_host_map(struct mshare_library *lib, struct file *file,
@@ -309,12 +309,15 @@ int mshare_text_accepts(struct file *file);
 struct file *mshare_text_create(struct mshare_library *lib);
 void mshare_text_destroy(struct file *anchor);
 struct file *mshare_text_open(struct mshare_library *lib);
+struct file *mshare_text_file(struct mshare_library *lib,
+			      const struct file_operations *fops, void *data);
 struct mshare_library *mshare_text_library(const struct vm_area_struct *vma);
 
 /* map.c */
 extern const struct vm_operations_struct mshare_text_vm_ops;
 extern const struct vm_operations_struct mshare_pad_vm_ops;
 int mshare_mmap(struct file *file, struct vm_area_struct *vma);
+void mshare_become_text(struct vm_area_struct *vma, struct file *text);
 
 /* fault.c */
 vm_fault_t mshare_fault(struct vm_fault *vmf);
@@ -391,6 +394,15 @@ void mshare_hold_exit(void);
 void mshare_hold_setup(struct mshare_library *lib);
 void mshare_hold(struct mshare_library *lib, unsigned long start,
 		 unsigned long end);
+
+/* unshare.c */
+int mshare_library_unshare(struct mshare_library *lib,
+			   struct mshare_unshare *unshare);
+
+/* worker.c */
+int mshare_worker_init(void);
+void mshare_worker_exit(void);
+int mshare_in_mm(struct mm_struct *mm, int (*fn)(void *arg), void *arg);
 
 /* stat.c */
 static inline void mshare_count(struct mshare_region *region,

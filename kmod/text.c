@@ -200,6 +200,30 @@ struct file *mshare_text_open(struct mshare_library *lib)
 }
 
 /**
+ * mshare_text_file() - another file of a library's internal inode
+ * @lib: a library with an anchor
+ * @fops: what it does
+ * @data: its private_data
+ *
+ * Return: the file, or an error.
+ */
+struct file *mshare_text_file(struct mshare_library *lib,
+			      const struct file_operations *fops, void *data)
+{
+	struct inode *inode = file_inode(lib->anchor);
+	struct file *file;
+
+	ihold(inode);
+	file = alloc_file_pseudo(inode, lib->anchor->f_path.mnt, "mshare",
+				 O_RDONLY, fops);
+	if (IS_ERR(file))
+		iput(inode);
+	else
+		file->private_data = data;
+	return file;
+}
+
+/**
  * mshare_text_library() - the library a text VMA maps
  * @vma: a VMA with mshare_text_vm_ops
  */

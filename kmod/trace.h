@@ -57,6 +57,7 @@ static inline unsigned long mshare_trace_start(const struct mshare_link *link)
 #define MSHARE_CAUSES							\
 	EM(MSHARE_DETACHES_HOST_CLEAR,	"clear")			\
 	EM(MSHARE_DETACHES_HOST_UNMAP,	"unmap")			\
+	EM(MSHARE_DETACHES_UNSHARE,	"unshare")			\
 	EM(MSHARE_DETACHES_HOST_OTHER,	"other")			\
 	EM(MSHARE_DETACHES_EXIT,	"exit")				\
 	EM(MSHARE_DETACHES_UNMAP,	"unmap")			\
@@ -72,12 +73,14 @@ static inline unsigned long mshare_trace_start(const struct mshare_link *link)
 	EM(MSHARE_PRIVATE_PROTECT,	"protect")			\
 	EM(MSHARE_PRIVATE_UNCOVERED,	"uncovered")			\
 	EM(MSHARE_PRIVATE_OWN_TABLE,	"own_table")			\
+	EM(MSHARE_PRIVATE_FOREIGN,	"foreign")			\
 	EM(MSHARE_PRIVATE_HOST,		"host")				\
 	EM(MSHARE_REFUSALS_UNSEALED,	"unsealed")			\
 	EM(MSHARE_REFUSALS_RETIRED,	"retired")			\
 	EM(MSHARE_REFUSALS_LOCKED,	"locked")			\
 	EM(MSHARE_REFUSALS_EXEC,	"exec")				\
-	EMe(MSHARE_REFUSALS_LIMIT,	"limit")
+	EM(MSHARE_REFUSALS_LIMIT,	"limit")			\
+	EMe(MSHARE_REFUSALS_FOREIGN,	"foreign")
 
 #undef EM
 #undef EMe

@@ -348,6 +348,30 @@ int mshare_region_process(const struct mshare_region *region, int pid,
 int mshare_region_drop(const struct mshare_region *region, uint64_t offset);
 
 /**
+ * mshare_region_open_mapped() - look at one that a process has mapped
+ * @pid:	the process
+ * @range:	a mapping of the region, as in /proc/PID/maps
+ * @region:	receives it
+ *
+ * How to get at a region that has no name any more.  Needs root.
+ *
+ * Return: as mshare_region_open().
+ */
+int mshare_region_open_mapped(int pid, const char *range,
+			      struct mshare_region **region);
+
+/**
+ * mshare_region_unshare() - take one library out of sharing now
+ * @region:	the region, sealed
+ * @offset:	any offset inside its text
+ * @unshare:	receives what became of the mappings processes have
+ *
+ * Return: 0; MSHAREFS_UNSHARE's error.
+ */
+int mshare_region_unshare(const struct mshare_region *region, uint64_t offset,
+			  struct mshare_unshare *unshare);
+
+/**
  * mshare_destroy() - take a region's name away
  * @mountpoint:	where msharefs is mounted
  * @name:	which

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -60,23 +61,16 @@ static int read_catalog(struct mshare_region *region)
 	return 0;
 }
 
-int mshare_region_open(const char *mountpoint, const char *name,
+static int open_region(int directory, const char *name, int flags,
 		       struct mshare_region **opened)
 {
 	struct mshare_region *region = calloc(1, sizeof(*region));
-	int directory = open(mountpoint, O_DIRECTORY | O_PATH | O_CLOEXEC);
 	int err;
 
-	if (!region || directory < 0) {
-		err = region ? -errno : -ENOMEM;
-		free(region);
-		if (directory >= 0)
-			close(directory);
-		return err;
-	}
-	region->fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (!region)
+		return -ENOMEM;
+	region->fd = openat(directory, name, O_RDONLY | O_CLOEXEC | flags);
 	err = region->fd < 0 ? -errno : read_info(region);
-	close(directory);
 	if (!err && (region->info.flags & MSHARE_SEALED) &&
 	    region->info.catalog_size)
 		err = read_catalog(region);
@@ -86,6 +80,28 @@ int mshare_region_open(const char *mountpoint, const char *name,
 	}
 	*opened = region;
 	return 0;
+}
+
+int mshare_region_open(const char *mountpoint, const char *name,
+		       struct mshare_region **opened)
+{
+	int directory = open(mountpoint, O_DIRECTORY | O_PATH | O_CLOEXEC);
+	int err;
+
+	if (directory < 0)
+		return -errno;
+	err = open_region(directory, name, O_NOFOLLOW, opened);
+	close(directory);
+	return err;
+}
+
+int mshare_region_open_mapped(int pid, const char *range,
+			      struct mshare_region **opened)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), "/proc/%d/map_files/%s", pid, range);
+	return open_region(AT_FDCWD, path, 0, opened);
 }
 
 const struct mshare_info *mshare_region_info(const struct mshare_region *region)
@@ -140,6 +156,13 @@ int mshare_region_drop(const struct mshare_region *region, uint64_t offset)
 	struct mshare_unmap unmap = { .region_offset = offset };
 
 	return ioctl(region->fd, MSHAREFS_UNMAP, &unmap) ? -errno : 0;
+}
+
+int mshare_region_unshare(const struct mshare_region *region, uint64_t offset,
+			  struct mshare_unshare *unshare)
+{
+	*unshare = (struct mshare_unshare) { .region_offset = offset };
+	return ioctl(region->fd, MSHAREFS_UNSHARE, unshare) ? -errno : 0;
 }
 
 int mshare_destroy(const char *mountpoint, const char *name)

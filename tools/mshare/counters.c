@@ -8,6 +8,8 @@ const struct counter counters[MSHARE_NR_COUNTERS] = {
 		"host: pages reclaimed, migrated, truncated or made huge" },
 	[MSHARE_DETACHES_HOST_UNMAP] = { "detaches_host_unmap",
 		"host: the library was unmapped" },
+	[MSHARE_DETACHES_UNSHARE] = { "detaches_unshare",
+		"the library was unshared" },
 	[MSHARE_DETACHES_HOST_OTHER] = { "detaches_host_other",
 		"host: another change" },
 	[MSHARE_DETACHES_EXIT] = { "detaches_exit",

@@ -5,13 +5,13 @@
 #include <dirent.h>
 #include <err.h>
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "fail.h"
 #include "json.h"
+#include "processes.h"
 #include "regions.h"
 #include "table.h"
 #include "verbs.h"
@@ -31,33 +31,6 @@ struct survey {
 	size_t denied;
 	struct json_object *rows;
 };
-
-/* The process @text names, -1 if it names none. */
-static int process_number(const char *text)
-{
-	char *end;
-	long number;
-
-	errno = 0;
-	number = strtol(text, &end, 10);
-	if (errno || end == text || *end || number < 1 || number > INT_MAX)
-		return -1;
-	return (int)number;
-}
-
-static void read_command(int pid, char *command, size_t size)
-{
-	char path[64];
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
-	file = fopen(path, "re");
-	if (!file || !fgets(command, (int)size, file))
-		snprintf(command, size, "?");
-	command[strcspn(command, "\n")] = '\0';
-	if (file)
-		fclose(file);
-}
 
 static uint64_t count_windows(const struct survey *survey, unsigned char flag)
 {

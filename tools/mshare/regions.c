@@ -74,6 +74,19 @@ struct mshare_region *require_region(const char *mountpoint, const char *name)
 	return region;
 }
 
+bool find_library(const struct mshare_region *region, const char *path,
+		  struct mshare_library *library)
+{
+	char *resolved = realpath(path, NULL);
+	bool found = false;
+
+	for (size_t i = 0; !found && !mshare_region_entry(region, i, library); i++)
+		found = !strcmp(library->path, path) ||
+			(resolved && !strcmp(library->path, resolved));
+	free(resolved);
+	return found;
+}
+
 const char *region_state(const struct mshare_region *region)
 {
 	uint32_t flags = mshare_region_info(region)->flags;

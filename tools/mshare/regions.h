@@ -39,6 +39,15 @@ void free_names(struct names *names);
 struct mshare_region *require_region(const char *mountpoint, const char *name);
 
 /**
+ * find_library() - a library of a region's catalog
+ * @region:	the region
+ * @path:	its path, or a link to it
+ * @library:	receives it
+ */
+bool find_library(const struct mshare_region *region, const char *path,
+		  struct mshare_library *library);
+
+/**
  * region_state() - "live", "retired" or, not sealed yet, "new"
  * @region: the region
  */

@@ -10,19 +10,6 @@
 #include "regions.h"
 #include "verbs.h"
 
-static bool find_library(const struct mshare_region *region, const char *path,
-			 struct mshare_library *library)
-{
-	char *resolved = realpath(path, NULL);
-	bool found = false;
-
-	for (size_t i = 0; !found && !mshare_region_entry(region, i, library); i++)
-		found = !strcmp(library->path, path) ||
-			(resolved && !strcmp(library->path, resolved));
-	free(resolved);
-	return found;
-}
-
 int drop_libraries(const struct request *request)
 {
 	struct mshare_region *region = require_region(request->mountpoint,

@@ -28,6 +28,7 @@ int stat_regions(const struct request *request);
 int list_windows(const struct request *request);
 int list_processes(const struct request *request);
 int drop_libraries(const struct request *request);
+int unshare_libraries(const struct request *request);
 int destroy_region(const struct request *request);
 
 #endif /* VERBS_H */

@@ -150,6 +150,28 @@ struct mshare_unmap {
 	__u64 size;
 };
 
+/**
+ * struct mshare_unshare - MSHAREFS_UNSHARE: take a library out of sharing now
+ * @region_offset: any offset inside the library's text
+ * @replaced:	out: text mappings that were replaced
+ * @left:	out: text mappings that were not
+ *
+ * The library is retired as by MSHAREFS_UNMAP, and no window of it is ever
+ * linked again.  In all processes its text is replaced by ordinary mappings of
+ * its file, so that what looks for users of the file (uprobes) finds them, and
+ * the region lets go of it.  A mapping is left as it is if the process has
+ * changed it or has written to it (breakpoints): it goes on with pages of its
+ * own.
+ *
+ * EPERM: no CAP_SYS_ADMIN.  ENOENT: no library there.  EINVAL: not sealed.
+ * ENOMEM, EINTR: not all mappings were looked at; do it again.
+ */
+struct mshare_unshare {
+	__u64 region_offset;
+	__u32 replaced;
+	__u32 left;
+};
+
 /*
  * Counters of a region: indices of mshare_stat.counters.  Each starts with 0
  * when the region is made and only rises.  Those of links count (process,
@@ -163,6 +185,7 @@ enum mshare_counter {
 	MSHARE_DETACHES_HOST_CLEAR,	/* pages go: reclaim, migration,
 					   truncation, a huge page instead */
 	MSHARE_DETACHES_HOST_UNMAP,	/* the library is unmapped */
+	MSHARE_DETACHES_UNSHARE,	/* the library was unshared */
 	MSHARE_DETACHES_HOST_OTHER,	/* anything else announced there */
 
 	/* Links taken back because of what their process does */
@@ -353,5 +376,6 @@ struct mshare_window_dump {
 #define MSHAREFS_LIBRARY_STAT	_IOWR('x', 19, struct mshare_library_stat)
 #define MSHAREFS_PROCESS_STAT	_IOWR('x', 20, struct mshare_process_stat)
 #define MSHAREFS_WINDOW_DUMP	_IOWR('x', 21, struct mshare_window_dump)
+#define MSHAREFS_UNSHARE	_IOWR('x', 22, struct mshare_unshare)
 
 #endif /* _UAPI_LINUX_MSHAREFS_H */

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef PROCESSES_H
+#define PROCESSES_H
+
+#include <stddef.h>
+
+/**
+ * process_number() - the process a text names
+ * @text: a number, such as a name in /proc
+ *
+ * Return: its pid, -1 if it names none.
+ */
+int process_number(const char *text);
+
+/**
+ * read_command() - the name of a process
+ * @pid:	the process
+ * @command:	receives it, "?" if it is gone
+ * @size:	bytes at @command
+ */
+void read_command(int pid, char *command, size_t size);
+
+#endif /* PROCESSES_H */
