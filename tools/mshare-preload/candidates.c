@@ -8,9 +8,7 @@
 #include <string.h>
 
 #include "candidates.h"
-
-/* ldconfig -p is the cache's public face; its file format is glibc's own. */
-#define LDCONFIG	"LC_ALL=C /sbin/ldconfig -p"
+#include "ldcache.h"
 
 static void add(struct candidates *candidates, const char *path, bool named)
 {
@@ -48,35 +46,9 @@ static void add_list(struct candidates *candidates, const char *from)
 		fclose(file);
 }
 
-/* "	libz.so.1 (libc6,x86-64) => /lib/x86_64-linux-gnu/libz.so.1" */
-static const char *path_in_cache_line(char *line)
+static void add_cached(const char *path, void *candidates)
 {
-	char *abi = strstr(line, " (libc6,x86-64");
-	char *arrow = abi ? strstr(abi, ") => ") : NULL;
-
-	if (!arrow)
-		return NULL;
-	line[strcspn(line, "\n")] = '\0';
-	return arrow + strlen(") => ");
-}
-
-static void add_cache(struct candidates *candidates)
-{
-	FILE *cache = popen(LDCONFIG, "re");
-	size_t size = 0;
-	char *line = NULL;
-	const char *path;
-
-	if (!cache)
-		err(1, "ldconfig");
-	while (getline(&line, &size, cache) >= 0) {
-		path = path_in_cache_line(line);
-		if (path)
-			add(candidates, path, false);
-	}
-	free(line);
-	if (pclose(cache))
-		errx(1, "ldconfig -p failed: ld.so's cache cannot be read");
+	add(candidates, path, false);
 }
 
 void find_candidates(const struct options *options,
@@ -88,7 +60,7 @@ void find_candidates(const struct options *options,
 	if (options->from)
 		add_list(candidates, options->from);
 	if (options->cache)
-		add_cache(candidates);
+		for_each_cached(add_cached, candidates);
 }
 
 void free_candidates(struct candidates *candidates)
