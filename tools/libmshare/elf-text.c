@@ -244,12 +244,26 @@ static int check_shape(struct inspection *in)
 	return 0;
 }
 
+static int inspect(struct inspection *in, const char *unreadable)
+{
+	int err;
+
+	if (!in->elf)
+		return refuse(in, "%s: %s", unreadable, elf_errmsg(-1));
+	err = check_header(in);
+	if (!err)
+		err = walk_headers(in);
+	if (!err)
+		err = check_shape(in);
+	elf_end(in->elf);
+	return err;
+}
+
 int mshare_elf_inspect(int fd, struct mshare_elf *elf, char *why,
 		       size_t why_size)
 {
 	struct inspection in = { .shape = elf, .why = why, .why_size = why_size };
 	struct stat st;
-	int err;
 
 	memset(elf, 0, sizeof(*elf));
 	if (elf_version(EV_CURRENT) == EV_NONE)
@@ -257,16 +271,19 @@ int mshare_elf_inspect(int fd, struct mshare_elf *elf, char *why,
 	if (fstat(fd, &st))
 		return refuse(&in, "cannot stat: %s", strerror(errno));
 	in.file_size = (uint64_t)st.st_size;
-
 	in.elf = elf_begin(fd, ELF_C_READ, NULL);
-	if (!in.elf)
-		return refuse(&in, "not readable as ELF: %s", elf_errmsg(-1));
+	return inspect(&in, "not readable as ELF");
+}
 
-	err = check_header(&in);
-	if (!err)
-		err = walk_headers(&in);
-	if (!err)
-		err = check_shape(&in);
-	elf_end(in.elf);
-	return err;
+int mshare_elf_inspect_bytes(void *bytes, size_t size, struct mshare_elf *elf,
+			     char *why, size_t why_size)
+{
+	struct inspection in = { .shape = elf, .why = why, .why_size = why_size };
+
+	memset(elf, 0, sizeof(*elf));
+	if (elf_version(EV_CURRENT) == EV_NONE)
+		return refuse(&in, "libelf is too old");
+	in.file_size = size;
+	in.elf = elf_memory(bytes, size);
+	return inspect(&in, "not readable as ELF");
 }

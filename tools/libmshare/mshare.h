@@ -100,6 +100,19 @@ struct mshare_elf {
 int mshare_elf_inspect(int fd, struct mshare_elf *elf, char *why,
 		       size_t why_size);
 
+/**
+ * mshare_elf_inspect_bytes() - the same for a file that was read already
+ * @bytes:	the whole file; not written to
+ * @size:	bytes of it
+ * @elf:	receives the shape
+ * @why:	receives one sentence (no newline) when the answer is no
+ * @why_size:	bytes at @why
+ *
+ * Return: 0; -ENOEXEC with the reason in @why.
+ */
+int mshare_elf_inspect_bytes(void *bytes, size_t size, struct mshare_elf *elf,
+			     char *why, size_t why_size);
+
 /* ---- where libraries go ------------------------------------------------ */
 
 /**
