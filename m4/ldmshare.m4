@@ -37,6 +37,20 @@ AS_IF([test -z "$PKG_CONFIG" && test -z "$ldm_told_pkg_config"],
        LDM_MISSING([pkg-config], [pkg-config])])
 PKG_CHECK_MODULES([$1], [$2], [], [LDM_MISSING([$2], [$3])])])
 
+# LDM_CHECK_HEADER(VARIABLE-PREFIX, HEADER, LIBS, DEBIAN-PACKAGE)
+# ---------------------------------------------------------------
+# A library that brings no pkg-config file.  Needs $ldm_cc: nothing has been
+# compiled yet when this is asked.
+AC_DEFUN([LDM_CHECK_HEADER],
+[AC_MSG_CHECKING([for $2])
+AS_IF([test -n "$ldm_cc" && echo '#include <$2>' |
+	$ldm_cc $CPPFLAGS -E - >/dev/null 2>&1],
+	[AC_MSG_RESULT([yes])
+	$1_LIBS="$3"],
+	[AC_MSG_RESULT([no])
+	LDM_MISSING([$2], [$4])])
+AC_SUBST([$1_LIBS])])
+
 # LDM_REPORT_MISSING
 # ------------------
 # Stop with one message for all that is missing, also for parts that can be

@@ -23,7 +23,7 @@ const char *argp_program_version = "mshare (ldmshare) " PACKAGE_VERSION;
  * @json:    whether there is output for programs
  * @least:   arguments it needs
  * @most:    arguments it takes
- * @run:     does it
+ * @run:     does it; NULL: image_main() does, with verbs and options of its own
  */
 struct verb {
 	const char *name;
@@ -57,6 +57,7 @@ static const struct verb verbs[] = {
 	{ "destroy", "REGION",
 	  "Retire a whole region: it goes with the last process that uses it.",
 	  false, 1, 1, destroy_region },
+	{ "image", "VERB [FILE...]", NULL, true, 0, ANY_NUMBER, NULL },
 };
 
 static const char exit_status[] =
@@ -199,5 +200,7 @@ int main(int argc, char **argv)
 	argp_err_exit_status = 2;
 	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, &index, &verb);
 	free(doc);
+	if (!verb->run)
+		return image_main(argc - index, argv + index);
 	return run_verb(verb, argc - index, argv + index);
 }

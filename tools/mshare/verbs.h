@@ -31,4 +31,11 @@ int drop_libraries(const struct request *request);
 int unshare_libraries(const struct request *request);
 int destroy_region(const struct request *request);
 
+/**
+ * image_main() - all of mshare image: it has verbs of its own
+ * @argc: arguments from "image" on
+ * @argv: the same
+ */
+int image_main(int argc, char **argv);
+
 #endif /* VERBS_H */

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The library's machine code, decoded: what each byte of it is.
+ */
+#ifndef IMAGE_CODE_H
+#define IMAGE_CODE_H
+
+#include <Zydis/Zydis.h>
+
+#include "steps.h"
+
+/* What is known of a byte of an executable section */
+#define CODE_AREA	1	/* it is in an executable section */
+#define CODE_START	2	/* an instruction begins here */
+#define CODE_BODY	4	/* an instruction goes on here */
+#define CODE_TARGET	8	/* a direct branch leads here */
+
+/**
+ * struct code - the executable sections of a library
+ * @source:	  the library
+ * @verdict:	  receives what is wrong with it
+ * @decoder:	  Zydis
+ * @bytes:	  from the first executable section to the last
+ * @base:	  address of the first of @bytes
+ * @size:	  how many
+ * @flags:	  CODE_*, for each of @bytes
+ * @got:	  where a large-model function would count from; 0: nowhere
+ * @self_address: end of an instruction that took its own address
+ * @pending:	  where branches lead that is not decoded yet
+ * @sites:	  displacements that refer to data
+ * @anchors:	  addresses in text and data that code takes with lea
+ * @instructions: decoded
+ */
+struct code {
+	const struct image_source *source;
+	struct image_verdict *verdict;
+	ZydisDecoder decoder;
+	const unsigned char *bytes;
+	uint64_t base;
+	size_t size;
+	unsigned char *flags;
+	uint64_t got;
+	uint64_t self_address;
+	struct image_addresses pending;
+	struct image_sites *sites;
+	struct image_addresses *anchors;
+	uint64_t instructions;
+};
+
+/**
+ * code_begin() - nothing is decoded yet
+ * @code:    receives it; code_end() in any case
+ * @source:  the library
+ * @sites:   receives what refers to data
+ * @anchors: receives addresses that are taken
+ * @verdict: receives what is wrong
+ *
+ * Return: 0; -ENOEXEC; -ENOMEM.
+ */
+int code_begin(struct code *code, const struct image_source *source,
+	       struct image_sites *sites, struct image_addresses *anchors,
+	       struct image_verdict *verdict);
+
+/**
+ * code_end() - free it
+ * @code: of code_begin()
+ */
+void code_end(struct code *code);
+
+/**
+ * code_is_area() - whether an address is in an executable section
+ * @code:  the code
+ * @vaddr: the address
+ */
+static inline bool code_is_area(const struct code *code, uint64_t vaddr)
+{
+	return vaddr - code->base < code->size &&
+	       (code->flags[vaddr - code->base] & CODE_AREA);
+}
+
+/**
+ * code_sweep() - decode a range that is code from its first byte to its last
+ * @code:  the code
+ * @start: address
+ * @end:   address behind it
+ *
+ * Return: 0; -ENOEXEC; -ENOMEM.
+ */
+int code_sweep(struct code *code, uint64_t start, uint64_t end);
+
+/**
+ * code_enter() - an address is entered, if it is code at all
+ * @code:  the code
+ * @vaddr: the address
+ *
+ * Return: 0; -ENOMEM.
+ */
+int code_enter(struct code *code, uint64_t vaddr);
+
+/**
+ * code_settle() - follow what is entered and all direct branches, and check
+ * that none leads into the middle of an instruction: a sweep that lost its
+ * step would show so
+ * @code: the code
+ *
+ * Return: 0; -ENOEXEC; -ENOMEM.
+ */
+int code_settle(struct code *code);
+
+/**
+ * code_check_rest() - no byte that was not decoded can be a displacement that
+ * reaches data
+ * @code:      the code
+ * @uncovered: receives how many such bytes there are
+ *
+ * Return: 0; -ENOEXEC.
+ */
+int code_check_rest(struct code *code, uint64_t *uncovered);
+
+#endif /* IMAGE_CODE_H */

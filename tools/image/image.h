@@ -1,0 +1,683 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Images: derived copies of shared libraries, in which the data has moved away
+ * from the text.  doc/images.md says what that is good for and what is proven
+ * before it is done; doc/image-format.md what an image looks like.
+ *
+ * One file per step, each with its part of this header:
+ *
+ *	read.c		read a library, check all numbers the others use
+ *	unwind.c, lsda.c, code.c, kept.c, tables.c, references.c
+ *			find every reference between text and data
+ *	decide.c	split, paired or refused, and why
+ *	places.c	where text and data go: the index of a set of images
+ *	rewrite.c	move the data
+ *	write.c		the image's file
+ *	relocate.c	second stage: the data, relocated for one base address
+ *	verify.c, run.c	compare an image with its original
+ *
+ * Functions return 0 or a negative errno; where a library is at fault it is
+ * -ENOEXEC, and the verdict says why.
+ */
+#ifndef IMAGE_H
+#define IMAGE_H
+
+#include <elf.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include "mshare.h"
+
+#define IMAGE_DIRECTORY		"/var/cache/ldmshare/images"
+#define IMAGE_FILE_MAX		(4UL << 30)
+#define IMAGE_BUILD_ID_MAX	64
+
+/* Text of a library that stays as it is must be worth windows of its own. */
+#define IMAGE_PAIRED_TEXT	(1UL << 20)
+
+/* ---- verdicts ---------------------------------------------------------- */
+
+/**
+ * enum image_reason - why a library is not split; image_reason_name() has the
+ * words, doc/images.md what is behind each
+ */
+enum image_reason {
+	IMAGE_PROVEN,
+	/* Nothing can be made of these. */
+	IMAGE_NOT_SHAREABLE,	/* no library, or of a shape that ld.so maps as stock */
+	IMAGE_DAMAGED,		/* contradicts itself */
+	IMAGE_NOT_TRUSTED,	/* not everybody may have it, or it checks itself */
+	IMAGE_LOADER,		/* the kernel maps it */
+	/* These stay as they are: not proven. */
+	IMAGE_DYNAMIC,		/* dynamic tags or relocations nobody knows */
+	IMAGE_UNWIND,		/* unwind tables of an unknown form */
+	IMAGE_UNDECODABLE,	/* what should be code is not, or jumps into itself */
+	IMAGE_UNCOVERED,	/* bytes that may be code and may refer to data */
+	IMAGE_TARGET,		/* a reference to neither text nor data */
+	IMAGE_LARGE_MODEL,	/* code that computes addresses from the GOT's */
+	IMAGE_TABLE,		/* what looks like distances between text and data */
+	IMAGE_TOO_FAR,		/* larger than what a displacement or a group spans */
+	IMAGE_OVERRIDDEN,	/* the reviewed list says so */
+	IMAGE_REASONS
+};
+
+/**
+ * struct image_verdict - what was decided of one library
+ * @reason: why it is not split; IMAGE_PROVEN: it can be
+ * @why:    one sentence with the place, no newline
+ */
+struct image_verdict {
+	enum image_reason reason;
+	char why[256];
+};
+
+/**
+ * image_reason_name() - a reason in one word
+ * @reason: the reason
+ */
+const char *image_reason_name(enum image_reason reason);
+
+/**
+ * image_refuse() - state a verdict
+ * @verdict: receives it
+ * @reason:  the reason
+ * @format:  the sentence
+ *
+ * Return: -ENOEXEC.
+ */
+__attribute__((format(printf, 3, 4)))
+int image_refuse(struct image_verdict *verdict, enum image_reason reason,
+		 const char *format, ...);
+
+/* ---- a library that was read ------------------------------------------- */
+
+/**
+ * struct image_table - an array in the file that is there and aligned
+ * @at:	   address
+ * @offset: where in the file
+ * @count: entries
+ */
+struct image_table {
+	uint64_t at;
+	uint64_t offset;
+	size_t count;
+};
+
+/**
+ * struct image_span - a range of addresses
+ * @start: the first
+ * @end:   behind the last
+ */
+struct image_span {
+	uint64_t start;
+	uint64_t end;
+};
+
+/**
+ * struct image_source - a library in memory, all its tables checked
+ * @bytes:	the file
+ * @size:	bytes of it
+ * @shape:	what ld.so maps as text and data
+ * @phdr:	program headers
+ * @nphdr:	how many
+ * @shdr:	section headers
+ * @nshdr:	how many
+ * @shstrndx:	section of their names
+ * @text_end:	address behind the last byte of text
+ * @data_offset: where the data is in the file
+ * @data_start:	address of the first byte of data
+ * @data_file_end: address behind the last that is in the file
+ * @data_end:	address behind the last byte of bss
+ * @data_align:	alignment of the data's segment
+ * @unwind:	tables that no program refers to: .eh_frame, .gcc_except_table
+ * @constants:	data that only relocations change (.data.rel.ro); 0: unknown
+ * @dynamic:	dynamic section, up to DT_NULL
+ * @dynsym:	dynamic symbols
+ * @rela:	relocations, DT_RELA
+ * @jmprel:	relocations, DT_JMPREL
+ * @relr:	packed relative relocations, DT_RELR
+ * @init:	DT_INIT, or 0
+ * @fini:	DT_FINI, or 0
+ * @pltgot:	DT_PLTGOT, or 0
+ * @soname:	DT_SONAME, or ""
+ * @build_id:	NT_GNU_BUILD_ID
+ * @build_id_size: bytes of it, 0: none
+ */
+struct image_source {
+	unsigned char *bytes;
+	size_t size;
+	struct mshare_elf shape;
+	Elf64_Phdr *phdr;
+	size_t nphdr;
+	Elf64_Shdr *shdr;
+	size_t nshdr;
+	size_t shstrndx;
+	uint64_t text_end;
+	uint64_t data_offset;
+	uint64_t data_start;
+	uint64_t data_file_end;
+	uint64_t data_end;
+	uint64_t data_align;
+	struct image_span unwind[2];
+	struct image_span constants;
+	struct image_table dynamic;
+	struct image_table dynsym;
+	struct image_table rela;
+	struct image_table jmprel;
+	struct image_table relr;
+	uint64_t init;
+	uint64_t fini;
+	uint64_t pltgot;
+	const char *soname;
+	unsigned char build_id[IMAGE_BUILD_ID_MAX];
+	size_t build_id_size;
+};
+
+/**
+ * image_read() - read a library
+ * @fd:		the file
+ * @source:	receives it; image_forget() in any case
+ * @verdict:	receives the reason if it cannot be used
+ *
+ * Return: 0; -ENOEXEC; read(2)'s error; -ENOMEM.
+ */
+int image_read(int fd, struct image_source *source,
+	       struct image_verdict *verdict);
+
+/**
+ * image_read_bytes() - the same of a file that is in memory
+ * @bytes:	its bytes, of malloc(); they belong to @source from now on
+ * @size:	how many
+ * @source:	receives it; image_forget() in any case
+ * @verdict:	receives the reason if it cannot be used
+ *
+ * Return: 0; -ENOEXEC; -ENOMEM.
+ */
+int image_read_bytes(unsigned char *bytes, size_t size,
+		     struct image_source *source,
+		     struct image_verdict *verdict);
+
+/**
+ * image_forget() - free a library that was read
+ * @source: the library
+ */
+void image_forget(struct image_source *source);
+
+/**
+ * image_at() - bytes of the file by their address
+ * @source: the library
+ * @vaddr:  address
+ * @size:   how many
+ *
+ * Return: the bytes; NULL if the file does not have them all.
+ */
+unsigned char *image_at(const struct image_source *source, uint64_t vaddr,
+			uint64_t size);
+
+/**
+ * image_section_name() - what a section is called
+ * @source: the library
+ * @index:  which
+ *
+ * Return: its name; "" if it has none.
+ */
+const char *image_section_name(const struct image_source *source, size_t index);
+
+/**
+ * image_section() - a section of what is loaded, by its name
+ * @source: the library
+ * @name:   which
+ *
+ * Return: its header; NULL.
+ */
+const Elf64_Shdr *image_section(const struct image_source *source,
+				const char *name);
+
+/**
+ * image_is_text() - whether an address is one of text
+ * @source: the library
+ * @vaddr:  the address
+ */
+static inline bool image_is_text(const struct image_source *source,
+				 uint64_t vaddr)
+{
+	return vaddr >= source->shape.text_vaddr && vaddr < source->text_end;
+}
+
+/**
+ * image_is_data() - whether an address moves with the data
+ * @source: the library
+ * @vaddr:  the address; just behind the data counts as well (_end)
+ */
+static inline bool image_is_data(const struct image_source *source,
+				 uint64_t vaddr)
+{
+	return vaddr >= source->data_start && vaddr <= source->data_end;
+}
+
+/**
+ * image_is_code() - whether an address is in an executable segment
+ * @source: the library
+ * @vaddr:  the address
+ */
+bool image_is_code(const struct image_source *source, uint64_t vaddr);
+
+/* ---- references -------------------------------------------------------- */
+
+/** enum image_site_kind - what refers to data */
+enum image_site_kind {
+	IMAGE_SITE_CODE,	/* displacement of an instruction */
+	IMAGE_SITE_UNWIND,	/* personality routine in .eh_frame */
+	IMAGE_SITE_LSDA,	/* type in .gcc_except_table */
+	IMAGE_SITE_KINDS
+};
+
+/**
+ * struct image_site - 32 bits in the text: a distance to data
+ * @place:  their address
+ * @origin: what the distance is counted from
+ * @target: what it refers to
+ * @kind:   what it is
+ */
+struct image_site {
+	uint64_t place;
+	uint64_t origin;
+	uint64_t target;
+	enum image_site_kind kind;
+};
+
+/**
+ * struct image_sites - all of a library
+ * @list:  sorted by place, each place once
+ * @count: how many
+ * @room:  allocated
+ */
+struct image_sites {
+	struct image_site *list;
+	size_t count;
+	size_t room;
+};
+
+/**
+ * struct image_references - what was found out about a library's text
+ * @sites:	  references to data
+ * @instructions: decoded
+ * @code_bytes:	  bytes of them
+ * @uncovered:	  bytes of executable segments that are no decoded code
+ * @exact:	  from kept relocations
+ */
+struct image_references {
+	struct image_sites sites;
+	uint64_t instructions;
+	uint64_t code_bytes;
+	uint64_t uncovered;
+	bool exact;
+};
+
+/**
+ * image_find_references() - find every reference from text to data
+ * @source:	the library
+ * @prove:	look for what would refer to data unseen, too
+ * @references:	receives them; image_references_free() in any case
+ * @verdict:	receives the reason if they cannot be proven to be all
+ *
+ * Return: 0; -ENOEXEC; -ENOMEM.
+ */
+int image_find_references(const struct image_source *source, bool prove,
+			  struct image_references *references,
+			  struct image_verdict *verdict);
+
+/**
+ * image_references_free() - forget them
+ * @references: of image_find_references()
+ */
+void image_references_free(struct image_references *references);
+
+/* ---- decision ---------------------------------------------------------- */
+
+/** enum image_kind - what becomes of a library */
+enum image_kind {
+	IMAGE_SPLIT,		/* an image with its data elsewhere */
+	IMAGE_PAIRED,		/* its own file, data at its linked distance */
+	IMAGE_REFUSED		/* nothing */
+};
+
+/**
+ * image_kind_name() - split, paired or refused
+ * @kind: which
+ */
+const char *image_kind_name(enum image_kind kind);
+
+/**
+ * image_decide() - split, paired or refused
+ * @source:	the library
+ * @references:	receives its references; image_references_free() in any case
+ * @verdict:	receives the reason if it is not split
+ *
+ * Return: an enum image_kind; -ENOMEM.
+ */
+int image_decide(const struct image_source *source,
+		 struct image_references *references,
+		 struct image_verdict *verdict);
+
+/* ---- where text and data go -------------------------------------------- */
+
+/*
+ * A group is one GiB: texts from its second window upwards, each in windows of
+ * its own; data from its end downwards.
+ */
+#define IMAGE_GROUP_SIZE	MSHARE_GIB
+
+/**
+ * struct image_place - where one library goes, relative to its group
+ * @group:	 which group
+ * @text_offset: of its text, a window boundary
+ * @text_size:	 bytes, whole windows
+ * @data_offset: of its data, a page boundary
+ * @data_size:	 bytes, whole pages, bss included
+ */
+struct image_place {
+	uint32_t group;
+	uint64_t text_offset;
+	uint64_t text_size;
+	uint64_t data_offset;
+	uint64_t data_size;
+};
+
+/**
+ * struct image_entry - what is known of one library
+ * @path:	resolved path of the library
+ * @kind:	what became of it
+ * @reason:	why it is not split
+ * @why:	the same in a sentence, or "-"
+ * @size:	st_size it had
+ * @ctime_sec:	st_ctim it had
+ * @ctime_nsec:	st_ctim it had
+ * @place:	where it goes; all 0 if it is not split
+ */
+struct image_entry {
+	char *path;
+	enum image_kind kind;
+	enum image_reason reason;
+	char *why;
+	uint64_t size;
+	int64_t ctime_sec;
+	uint32_t ctime_nsec;
+	struct image_place place;
+};
+
+/**
+ * struct image_index - what is known of a set of images
+ * @directory:	where the set is
+ * @entries:	sorted by path
+ * @count:	how many
+ * @lock:	descriptor of the directory, locked; -1: only looking
+ */
+struct image_index {
+	char *directory;
+	struct image_entry *entries;
+	size_t count;
+	int lock;
+};
+
+/**
+ * image_index_open() - read the index of a set
+ * @directory: where the set is
+ * @change:    to change it: waits for others that do, makes the directory
+ * @index:     receives it; image_index_close() in any case
+ *
+ * Return: 0, with an empty index if there is none yet; open(2)'s or mkdir(2)'s
+ * error; -EBADMSG: damaged, or of another version; -ENOMEM.
+ */
+int image_index_open(const char *directory, bool change,
+		     struct image_index *index);
+
+/**
+ * image_index_find() - what is known of a library
+ * @index: the index
+ * @path:  resolved path
+ *
+ * Return: the entry, valid until the next is added; NULL.
+ */
+struct image_entry *image_index_find(const struct image_index *index,
+				     const char *path);
+
+/**
+ * image_index_put() - add or replace what is known of a library
+ * @index: the index
+ * @entry: what; its strings are copied
+ *
+ * Return: 0; -ENOMEM; -EINVAL: a path that the index cannot hold.
+ */
+int image_index_put(struct image_index *index, const struct image_entry *entry);
+
+/**
+ * image_index_place() - find a place for a library
+ * @index:  the index
+ * @path:   the library's; the place it has is kept if it is large enough
+ * @source: the library
+ * @place:  receives it
+ *
+ * Return: 0; -EFBIG: larger than a group.
+ */
+int image_index_place(const struct image_index *index, const char *path,
+		      const struct image_source *source,
+		      struct image_place *place);
+
+/**
+ * image_index_save() - write the index, whole and on disk
+ * @index: the index, opened to change it
+ *
+ * Return: 0; -ENOMEM; image_write()'s error.
+ */
+int image_index_save(const struct image_index *index);
+
+/**
+ * image_index_close() - let go
+ * @index: the index
+ */
+void image_index_close(struct image_index *index);
+
+/**
+ * image_path() - the file of a library's image
+ * @directory: of the set
+ * @path:      resolved path of the library
+ *
+ * Return: the path; free(); NULL: no memory.
+ */
+char *image_path(const char *directory, const char *path);
+
+/**
+ * image_displacement() - how far a library's data moves
+ * @source: the library
+ * @place:  where it goes
+ */
+int64_t image_displacement(const struct image_source *source,
+			   const struct image_place *place);
+
+/* ---- an image ---------------------------------------------------------- */
+
+/**
+ * struct image_identity - the file an image was made of
+ * @size:	  st_size
+ * @ctime_sec:	  st_ctim
+ * @ctime_nsec:	  st_ctim
+ * @build_id:	  NT_GNU_BUILD_ID
+ * @build_id_size: bytes of it
+ * @path:	  resolved; not freed
+ */
+struct image_identity {
+	uint64_t size;
+	int64_t ctime_sec;
+	uint32_t ctime_nsec;
+	unsigned char build_id[IMAGE_BUILD_ID_MAX];
+	size_t build_id_size;
+	const char *path;
+};
+
+/**
+ * image_identify() - of a library that was read
+ * @source:   the library
+ * @file:     its fstat
+ * @path:     resolved
+ * @identity: receives it
+ */
+void image_identify(const struct image_source *source, const struct stat *file,
+		    const char *path, struct image_identity *identity);
+
+/**
+ * struct image_file - an image in memory
+ * @bytes: the file; free()
+ * @size:  bytes of it
+ */
+struct image_file {
+	unsigned char *bytes;
+	size_t size;
+};
+
+/**
+ * image_compose() - make the image of a library
+ * @source:	the library
+ * @references:	all of its references to data
+ * @place:	where it goes
+ * @identity:	what it is recorded as
+ * @image:	receives the image
+ * @verdict:	receives the reason if a distance becomes too large
+ *
+ * The same input gives the same bytes.
+ *
+ * Return: 0; -ENOEXEC; -ENOMEM.
+ */
+int image_compose(const struct image_source *source,
+		  const struct image_references *references,
+		  const struct image_place *place,
+		  const struct image_identity *identity,
+		  struct image_file *image, struct image_verdict *verdict);
+
+/**
+ * image_write() - give an image its place in the file system
+ * @image: the image
+ * @path:  its name; directories above it are made
+ *
+ * Whoever opens @path sees the old file or the new one, whole and on disk.
+ *
+ * Return: 0; open(2)'s, write(2)'s, fsync(2)'s or rename(2)'s error.
+ */
+int image_write(const struct image_file *image, const char *path);
+
+/**
+ * struct image_note - what an image says of itself: doc/image-format.md
+ * @identity:	  the original; its path lies in the image
+ * @place:	  where it goes
+ * @displacement: how far its data has moved
+ * @sites:	  rewritten references, by enum image_site_kind
+ */
+struct image_note {
+	struct image_identity identity;
+	struct image_place place;
+	int64_t displacement;
+	uint32_t sites[IMAGE_SITE_KINDS];
+};
+
+/**
+ * image_read_note() - what an image says of itself
+ * @source:  the image, read
+ * @note:    receives it
+ * @verdict: receives the reason if it is no image, damaged or of an unknown
+ *	     version
+ *
+ * Return: 0; -ENOEXEC.
+ */
+int image_read_note(const struct image_source *source, struct image_note *note,
+		    struct image_verdict *verdict);
+
+/* ---- verification ------------------------------------------------------ */
+
+/**
+ * image_verify() - compare an image with the library it was made of
+ * @original: the library
+ * @image:    the image
+ * @note:     what the image says of itself
+ * @verdict:  receives what is wrong
+ *
+ * Each reference in the image is decoded again and must lead to where the
+ * original's leads; moved back, the image must be the original, bit by bit.
+ *
+ * Return: 0; -ENOEXEC; -ENOMEM.
+ */
+int image_verify(const struct image_source *original,
+		 const struct image_source *image,
+		 const struct image_note *note, struct image_verdict *verdict);
+
+/**
+ * image_check() - image_verify() for an image that is not written yet
+ * @original: the library
+ * @file:     the image
+ * @verdict:  receives what is wrong
+ *
+ * No image is written that does not pass.
+ *
+ * Return: 0; -ENOEXEC; -ENOMEM.
+ */
+int image_check(const struct image_source *original,
+		const struct image_file *file, struct image_verdict *verdict);
+
+/** enum image_run - what loading a library and its image showed */
+enum image_run {
+	IMAGE_RUN_EQUAL,
+	IMAGE_RUN_DIFFERENT,
+	IMAGE_RUN_IMPOSSIBLE	/* the library cannot be loaded by itself */
+};
+
+/**
+ * image_run() - load a library and its image, each in a process of its own,
+ * and compare the data after constructors, and all exports
+ * @original: the library
+ * @path:     its file
+ * @image:    its image
+ * @image_path: the image's file
+ * @verdict:  receives what differs, or why it cannot be loaded
+ *
+ * Constructors run as nobody where we are root.
+ *
+ * Return: an enum image_run; -ENOMEM; fork(2)'s or pipe(2)'s error.
+ */
+int image_run(const struct image_source *original, const char *path,
+	      const struct image_source *image, const char *image_path,
+	      struct image_verdict *verdict);
+
+/* ---- second stage ------------------------------------------------------ */
+
+/**
+ * struct image_data - the data of a library, for one address
+ * @vaddr:    linked address of @bytes, a page boundary
+ * @bytes:    the data's whole pages, without those that are only bss; free()
+ * @size:     bytes of them
+ * @relative: R_X86_64_RELATIVE relocations applied
+ * @relr:     places of DT_RELR relocated
+ */
+struct image_data {
+	uint64_t vaddr;
+	unsigned char *bytes;
+	size_t size;
+	uint64_t relative;
+	uint64_t relr;
+};
+
+/**
+ * image_relocate() - apply what only depends on a library's address
+ * @source:  an image, or a library as it is
+ * @base:    what ld.so will have as l_addr: the address of linked address 0
+ * @data:    receives the data
+ *
+ * DT_RELR's tags are taken out of the dynamic section: to apply it twice would
+ * be wrong.  DT_RELA's relocations may be applied again.
+ *
+ * Return: 0; -ENOMEM.
+ */
+int image_relocate(const struct image_source *source, uint64_t base,
+		   struct image_data *data);
+
+#endif /* IMAGE_H */

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Every reference from text to data, or the reason why that cannot be told.
+ */
+#include <stdlib.h>
+
+#include "code.h"
+#include "steps.h"
+
+enum image_referent image_classify(const struct image_source *source,
+				   uint64_t vaddr)
+{
+	for (size_t i = 0; i < 2; i++)
+		if (vaddr > source->unwind[i].start &&
+		    vaddr < source->unwind[i].end)
+			return IMAGE_TO_NEITHER;
+	/* Where they meet, an end of the one is a start of the other. */
+	if (image_is_data(source, vaddr))
+		return vaddr == source->text_end ? IMAGE_TO_NEITHER :
+						   IMAGE_TO_DATA;
+	if (image_is_text(source, vaddr) || vaddr == source->text_end)
+		return IMAGE_TO_TEXT;
+	return IMAGE_TO_NEITHER;
+}
+
+/** struct search - image_find_references() at work */
+struct search {
+	const struct image_source *source;
+	struct image_references *references;
+	struct image_verdict *verdict;
+	bool prove;
+	struct image_unwind unwind;
+	struct image_addresses anchors;	/* that anything refers to */
+	struct image_addresses targets;	/* that data refers to */
+	struct image_addresses slots;	/* data that is relocated */
+	struct code code;
+};
+
+/* Objects that others refer to: tables may begin there. */
+static int add_symbols(struct search *search)
+{
+	const struct image_source *source = search->source;
+	const Elf64_Sym *symbols = image_rows(source, &source->dynsym);
+	int err = 0;
+
+	for (size_t i = 0; i < source->dynsym.count && !err; i++)
+		if (ELF64_ST_TYPE(symbols[i].st_info) == STT_OBJECT &&
+		    symbols[i].st_shndx != SHN_UNDEF)
+			err = image_addresses_add(&search->anchors,
+						  symbols[i].st_value);
+	for (size_t i = 0; i < search->targets.count && !err; i++)
+		err = image_addresses_add(&search->anchors,
+					  search->targets.list[i]);
+	return err;
+}
+
+/* Headers, symbols, and three kinds of relocations */
+#define TABLES	5
+
+/* The ELF header and the program headers, as far as both lie in the text */
+static struct image_span headers_span(const struct image_source *source)
+{
+	const Elf64_Ehdr *header = (const Elf64_Ehdr *)source->bytes;
+	uint64_t vaddr = source->shape.text_vaddr - source->shape.text_offset;
+
+	return (struct image_span) {
+		vaddr + (source->shape.text_offset ? header->e_phoff : 0),
+		vaddr + header->e_phoff + source->nphdr * sizeof(Elf64_Phdr),
+	};
+}
+
+static bool overlap(const struct image_span *a, const struct image_span *b)
+{
+	return a->start < b->end && b->start < a->end;
+}
+
+/* Nothing may be written twice. */
+static int check_tables(struct search *search, const struct image_span *tables)
+{
+	const struct image_addresses *slots = &search->slots;
+	struct image_span dynamic = image_table_span(&search->source->dynamic,
+						     sizeof(Elf64_Dyn));
+	size_t next = image_addresses_until(slots, dynamic.start - 8);
+
+	for (size_t i = 0; i < TABLES; i++)
+		for (size_t j = 0; j < i; j++)
+			if (overlap(&tables[i], &tables[j]))
+				return image_refuse(search->verdict,
+						    IMAGE_DAMAGED,
+						    "tables overlap at %#lx",
+						    tables[i].start);
+	if (next < slots->count && slots->list[next] < dynamic.end)
+		return image_refuse(search->verdict, IMAGE_DYNAMIC,
+				    "the dynamic section is relocated");
+	return 0;
+}
+
+static int check_sites(struct search *search)
+{
+	struct image_sites *sites = &search->references->sites;
+	const struct image_source *source = search->source;
+	const struct image_span tables[TABLES] = {
+		headers_span(source),
+		image_table_span(&source->dynsym, sizeof(Elf64_Sym)),
+		image_table_span(&source->rela, sizeof(Elf64_Rela)),
+		image_table_span(&source->jmprel, sizeof(Elf64_Rela)),
+		image_table_span(&source->relr, 8),
+	};
+	int err = check_tables(search, tables);
+
+	if (err)
+		return err;
+	image_sites_sort(sites);
+	for (size_t i = 0; i < sites->count; i++) {
+		uint64_t place = sites->list[i].place;
+
+		if (i && place - sites->list[i - 1].place < 4)
+			return image_refuse(search->verdict, IMAGE_DAMAGED,
+					    "two references overlap at %#lx",
+					    place);
+		for (size_t t = 0; t < TABLES; t++)
+			if (place + 4 > tables[t].start && place < tables[t].end)
+				return image_refuse(search->verdict,
+						    IMAGE_DAMAGED,
+						    "a reference at %#lx, inside of a table",
+						    place);
+	}
+	return 0;
+}
+
+/* That what was found is all there is */
+static int prove_rest(struct search *search)
+{
+	int err = code_check_rest(&search->code,
+				  &search->references->uncovered);
+
+	if (!err)
+		err = add_symbols(search);
+	if (err)
+		return err;
+	image_addresses_unique(&search->anchors);
+	return image_check_tables(search->source, &search->code,
+				  &search->anchors, &search->slots,
+				  search->verdict);
+}
+
+static int search_all(struct search *search)
+{
+	const struct image_source *source = search->source;
+	struct image_references *references = search->references;
+	struct image_verdict *verdict = search->verdict;
+	int err;
+
+	err = image_read_relocations(source, &search->targets, &search->slots,
+				     verdict);
+	if (!err)
+		err = image_read_unwind(source, &search->unwind,
+					&references->sites, verdict);
+	if (!err) {
+		image_addresses_unique(&search->unwind.lsdas);
+		err = image_read_lsdas(source, &search->unwind.lsdas,
+				       &references->sites, verdict);
+	}
+	if (!err)
+		err = code_begin(&search->code, source, &references->sites,
+				 &search->anchors, verdict);
+	if (!err)
+		err = image_cover(&search->code, &search->unwind,
+				  &search->targets);
+	if (!err)
+		err = check_sites(search);
+	if (!err && search->prove)
+		err = prove_rest(search);
+	return err;
+}
+
+int image_find_references(const struct image_source *source, bool prove,
+			  struct image_references *references,
+			  struct image_verdict *verdict)
+{
+	struct search search = {
+		.source = source, .references = references, .verdict = verdict,
+		.prove = prove,
+	};
+	int err;
+
+	*references = (struct image_references) { 0 };
+	err = search_all(&search);
+	references->instructions = search.code.instructions;
+	references->code_bytes = search.code.size;
+	code_end(&search.code);
+	image_unwind_free(&search.unwind);
+	image_addresses_free(&search.anchors);
+	image_addresses_free(&search.targets);
+	image_addresses_free(&search.slots);
+	return err;
+}
+
+void image_references_free(struct image_references *references)
+{
+	free(references->sites.list);
+	*references = (struct image_references) { 0 };
+}
