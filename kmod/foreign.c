@@ -43,8 +43,8 @@ struct subscriptions {
 /* Never freed while the mm is held. */
 static struct subscriptions *subscriptions_of(const struct mm_struct *mm)
 {
-	return (struct subscriptions *)
-		smp_load_acquire(&mm->notifier_subscriptions);
+	/* Pairs with the release in __mmu_notifier_register(). */
+	return (void *)smp_load_acquire(&mm->notifier_subscriptions);
 }
 
 /**
@@ -129,8 +129,9 @@ static const struct mmu_notifier_ops trial_ops = {};
  * Is each field where it is read?  Nothing is mapped at address 0, so that
  * nothing changes meanwhile, and no interval begins before that one.
  */
-static bool __init fields_are_there(const struct mmu_notifier *notifier,
-			     struct mmu_interval_notifier *interval)
+static bool __init
+fields_are_there(const struct mmu_notifier *notifier,
+		 struct mmu_interval_notifier *interval)
 {
 	const struct subscriptions *subs = subscriptions_of(notifier->mm);
 

@@ -29,6 +29,7 @@ struct mshare_held {
 	unsigned long nr;
 	struct page *pages[(PAGE_SIZE - 3 * sizeof(long)) / sizeof(long)];
 };
+
 static_assert(sizeof(struct mshare_held) == PAGE_SIZE);
 
 /**

@@ -262,7 +262,8 @@ int mshare_library_unshare(struct mshare_library *lib,
 	unsigned int before;
 	int ret;
 
-	unshare->replaced = unshare->left = 0;
+	unshare->replaced = 0;
+	unshare->left = 0;
 	if (!mshare_library_join_users(lib))
 		return 0;
 	mshare_library_retire(lib);
