@@ -15,6 +15,8 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/rseq.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -308,6 +310,16 @@ static void set_up_kernel(void)
 	write_to("/sys/kernel/debug/fail_page_alloc/verbose", "0");
 }
 
+/*
+ * The kernel writes to the area of rseq on its way back from fork, when that
+ * page is to be copied: if this allocation fails, the process dies.
+ */
+static void forget_rseq(void)
+{
+	syscall(SYS_rseq, (char *)__builtin_thread_pointer() + __rseq_offset,
+		sizeof(struct rseq), RSEQ_FLAG_UNREGISTER, RSEQ_SIG);
+}
+
 int main(void)
 {
 	struct failing *failing = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
@@ -324,6 +336,7 @@ int main(void)
 	}
 	if (!strcmp(failing->file, TASK_FAIL))
 		set_up_kernel();
+	forget_rseq();
 	setup_module();
 	make_file(FILE_PATH, WINDOWS * PAGES_PER_WINDOW);
 	for (const struct step *step = steps; step < steps + STEPS; step++)
