@@ -65,6 +65,8 @@ static const struct {
 		"a host mm is used while its donor lives" },
 	[MSHARE_SKIP_PURGE] = { "skip_purge", "8",
 		"what the donor had mapped stays in the host" },
+	[MSHARE_SKIP_LIVE] = { "skip_live", "8",
+		"windows of a library that was taken out of sharing are linked" },
 	[MSHARE_SKIP_DROP] = { "skip_drop", "8",
 		"a retired library that nobody uses stays mapped in the host" },
 	[MSHARE_SKIP_CHARGE] = { "skip_charge", "9",

@@ -437,7 +437,7 @@ static enum mshare_attach attach_locked(struct mshare_window *window,
 	pmd_t table;
 	spinlock_t *ptl;
 
-	if (!window->live)
+	if (!window->live && !mshare_inject(MSHARE_SKIP_LIVE))
 		return MSHARE_NO_HOST;
 	if (link->private)
 		return MSHARE_OWN_TABLE;
