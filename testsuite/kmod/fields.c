@@ -129,6 +129,15 @@ static const struct row dump_rows[] = {
 	W(reserved, 1, EINVAL), W(reserved, -1U, EINVAL),
 };
 
+/* The last takes the library away. */
+static const struct row unshare_rows[] = {
+#define S(field, value, err) F(mshare_unshare, field, value, err)
+	S(region_offset, 0, ENOENT), S(region_offset, WINDOW - 1, ENOENT),
+	S(region_offset, WINDOW + 4 * PAGE, ENOENT), S(region_offset, SIZE, ENOENT),
+	S(region_offset, 1UL << 63, ENOENT), S(region_offset, -1UL, ENOENT),
+	S(replaced, -1U, 0), S(left, -1U, 0),
+};
+
 static int errno_of(long ret)
 {
 	return ret < 0 ? errno : 0;
@@ -232,6 +241,7 @@ static void each_field(void)
 	int fd = new_region(), file = open(FILE_PATH, O_RDONLY);
 	struct mshare_create create = { WINDOW, PAGE, 0, PROT_READ, SF, file, 0 };
 	struct mshare_unmap unmap = { .region_offset = WINDOW };
+	struct mshare_unshare unshare = { .region_offset = WINDOW };
 	struct mshare_library_stat library = {};
 	/* Room for the windows of the region, and of the library. */
 	struct mshare_process_stat process = {
@@ -256,6 +266,8 @@ static void each_field(void)
 		 ROWS(process_rows), NULL);
 	call_all(fd, MSHAREFS_WINDOW_DUMP, &dump, "WINDOW_DUMP",
 		 ROWS(dump_rows), NULL);
+	call_all(fd, MSHAREFS_UNSHARE, &unshare, "UNSHARE", ROWS(unshare_rows),
+		 NULL);
 	close(file);
 	close(fd);
 }

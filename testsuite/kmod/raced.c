@@ -30,10 +30,10 @@
 #define RX		(PROT_READ | PROT_EXEC)
 
 /* What was done, and how it ended. */
-enum deed { DONATE, CREATE, UNMAP, SEAL, STAT, MMAP, READ, OTHER, NR_DEEDS };
+enum deed { DONATE, CREATE, UNMAP, UNSHARE, SEAL, STAT, MMAP, READ, OTHER, NR_DEEDS };
 
 static const char *const names[] = {
-	"DONATE", "CREATE_MAPPING", "UNMAP", "SEAL", "statistics", "mmap",
+	"DONATE", "CREATE_MAPPING", "UNMAP", "UNSHARE", "SEAL", "statistics", "mmap",
 	"reading", "other calls",
 };
 
@@ -42,6 +42,7 @@ static const int allowed[NR_DEEDS][8] = {
 	[DONATE] = { EPERM, EEXIST, EINVAL },
 	[CREATE] = { EPERM, EEXIST, ERANGE, ENXIO, EBUSY },
 	[UNMAP] = { ENOENT },
+	[UNSHARE] = { ENOENT, EINVAL },
 	[SEAL] = { EPERM, ENXIO, EBUSY },
 	[STAT] = { ENOENT },
 	[MMAP] = { EAGAIN, EINVAL },
@@ -124,6 +125,15 @@ static void unmap(struct racer *racer)
 	count(UNMAP, ioctl(racer->fd, MSHAREFS_UNMAP, &unmap));
 }
 
+static void unshare_library(struct racer *racer)
+{
+	struct mshare_unshare unshare = {
+		.region_offset = (1 + pick(racer, WINDOWS)) * WINDOW,
+	};
+
+	count(UNSHARE, ioctl(racer->fd, MSHAREFS_UNSHARE, &unshare));
+}
+
 static bool has_content(const char *text, long first)
 {
 	for (long i = 0; i < PAGES; i++)
@@ -196,8 +206,8 @@ static const struct {
 	unsigned int often;
 } steps[] = {
 	{ reopen, 1 }, { unlink_one, 1 }, { rename_one, 1 }, { unmap, 1 },
-	{ seal, 2 }, { donate_by_child, 3 }, { catalog, 2 }, { look, 3 },
-	{ create, 12 }, { use, 34 },
+	{ unshare_library, 1 }, { seal, 2 }, { donate_by_child, 3 },
+	{ catalog, 2 }, { look, 3 }, { create, 12 }, { use, 33 },
 };
 
 static void step(struct racer *racer)
