@@ -66,6 +66,27 @@ static bool has_verity(int fd)
 	       (stx.stx_attributes & STATX_ATTR_VERITY);
 }
 
+/* NSS's modules check themselves against NAME.chk instead of NAME.so. */
+static bool has_nss_checksum(const char *path)
+{
+	const char *suffix = strstr(path, ".so");
+	char checksum[4096];
+
+	if (!suffix)
+		return false;
+	snprintf(checksum, sizeof(checksum), "%.*s.chk", (int)(suffix - path),
+		 path);
+	return !access(checksum, F_OK);
+}
+
+/* OpenSSL's provider has its checksum in a configuration file. */
+static bool is_fips_provider(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return !strcmp(slash ? slash + 1 : path, "fips.so");
+}
+
 /* FIPS modules check themselves against DIR/.NAME.hmac or DIR/NAME.hmac. */
 static bool has_checksum(const char *path)
 {
@@ -83,7 +104,7 @@ static bool has_checksum(const char *path)
 		if (!access(checksum, F_OK))
 			return true;
 	}
-	return false;
+	return has_nss_checksum(path);
 }
 
 static const char *distrust(int fd, const struct stat *file, const char *given,
@@ -107,8 +128,8 @@ static const char *distrust(int fd, const struct stat *file, const char *given,
 		return "verified by fs-verity";
 	if (has_xattr(fd, "security.ima"))
 		return "measured by IMA";
-	if (has_checksum(given) || has_checksum(path))
-		return "verified by a FIPS checksum (.hmac)";
+	if (has_checksum(given) || has_checksum(path) || is_fips_provider(path))
+		return "verified by a FIPS checksum (.hmac, .chk)";
 	return NULL;
 }
 
