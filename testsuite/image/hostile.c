@@ -107,8 +107,8 @@ static void try_file(const unsigned char *bytes, size_t size,
 	if (!err) {
 		image_read_note(&source, &note, &verdict);
 		verdict = (struct image_verdict) { 0 };
-		err = image_decide(&source, &references, &verdict) ==
-				      IMAGE_SPLIT ? 0 : -1;
+		err = image_decide(&source, IMAGE_OVERRIDE_NONE, &references,
+				   &verdict) == IMAGE_SPLIT ? 0 : -1;
 	}
 	if (!err)
 		err = build(&source, &references, &file, &verdict);

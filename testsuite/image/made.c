@@ -17,7 +17,8 @@ bool make_decision(struct made *made, const char *path)
 	if (fd < 0)
 		return false;
 	if (!image_read(fd, &made->source, &made->verdict))
-		made->kind = image_decide(&made->source, &made->references,
+		made->kind = image_decide(&made->source, IMAGE_OVERRIDE_NONE,
+					  &made->references,
 					  &made->verdict);
 	close(fd);
 	return made->kind == IMAGE_SPLIT;

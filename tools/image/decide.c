@@ -44,6 +44,7 @@ static bool is_loader(const struct image_source *source)
 }
 
 int image_decide(const struct image_source *source,
+		 enum image_override override,
 		 struct image_references *references,
 		 struct image_verdict *verdict)
 {
@@ -55,7 +56,13 @@ int image_decide(const struct image_source *source,
 			     "a dynamic loader: the kernel maps it");
 		return IMAGE_REFUSED;
 	}
-	err = image_find_references(source, true, references, verdict);
+	if (override == IMAGE_OVERRIDE_REFUSE) {
+		image_refuse(verdict, IMAGE_OVERRIDDEN,
+			     "refused by the list of exceptions");
+		return IMAGE_REFUSED;
+	}
+	err = image_find_references(source, override != IMAGE_OVERRIDE_SPLIT,
+				    references, verdict);
 	if (!err) {
 		verdict->reason = IMAGE_PROVEN;
 		return IMAGE_SPLIT;

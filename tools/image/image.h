@@ -350,15 +350,35 @@ enum image_kind {
  */
 const char *image_kind_name(enum image_kind kind);
 
+/** enum image_override - what people have decided of one library */
+enum image_override {
+	IMAGE_OVERRIDE_NONE,
+	IMAGE_OVERRIDE_SPLIT,	/* gap and table rules do not hold it back */
+	IMAGE_OVERRIDE_REFUSE
+};
+
+/**
+ * image_find_override() - look a library up in the list of reviewed exceptions
+ * @list:     the list's path; a missing one is empty
+ * @source:   the library, by its build-id
+ * @override: receives what is decided
+ *
+ * Return: 0; -EBADMSG: a line that cannot be read; fopen(3)'s error.
+ */
+int image_find_override(const char *list, const struct image_source *source,
+			enum image_override *override);
+
 /**
  * image_decide() - split, paired or refused
  * @source:	the library
+ * @override:	what people have decided
  * @references:	receives its references; image_references_free() in any case
  * @verdict:	receives the reason if it is not split
  *
  * Return: an enum image_kind; -ENOMEM.
  */
 int image_decide(const struct image_source *source,
+		 enum image_override override,
 		 struct image_references *references,
 		 struct image_verdict *verdict);
 

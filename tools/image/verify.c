@@ -92,7 +92,7 @@ int image_verify(const struct image_source *original,
 		err = image_refuse(verdict, IMAGE_DAMAGED,
 				   "the note contradicts itself");
 	if (!err)
-		err = image_find_references(original, true, &before, verdict);
+		err = image_find_references(original, false, &before, verdict);
 	if (!err)
 		err = image_find_references(image, false, &after, verdict);
 	if (!err)

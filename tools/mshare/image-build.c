@@ -18,6 +18,7 @@
 
 /**
  * struct work - what image_build() has done
+ * @request: the command line
  * @index:   of the set
  * @tally:   all libraries, of the set or not
  * @built:   images written
@@ -26,6 +27,7 @@
  * @failed:  libraries that could not be read, images that could not be written
  */
 struct work {
+	const struct image_request *request;
 	struct image_index index;
 	struct tally tally;
 	uint64_t built;
@@ -116,7 +118,7 @@ static int build_one(struct work *work, struct library *library)
 		.ctime_sec = library->file.st_ctim.tv_sec,
 		.ctime_nsec = (uint32_t)library->file.st_ctim.tv_nsec,
 	};
-	int result = library_examine(library);
+	int result = library_examine(work->request, library);
 
 	if (!result && library->kind == IMAGE_SPLIT)
 		result = make_image(work, library, &entry);
@@ -178,7 +180,7 @@ static void report(const struct work *work, bool json)
 
 int image_build(const struct image_request *request)
 {
-	struct work work = { 0 };
+	struct work work = { .request = request };
 	struct progress progress;
 	struct files files;
 	int result = image_index_open(request->directory, true, &work.index);

@@ -86,7 +86,7 @@ int image_why(const struct image_request *request)
 	for (size_t i = 0; i < files.count; i++) {
 		result = library_open(files.paths[i], &library);
 		if (!result)
-			result = library_examine(&library);
+			result = library_examine(request, &library);
 		if (result) {
 			progress_clear(&progress);
 			warnx("%s: %s", files.paths[i], strerror(-result));

@@ -12,6 +12,7 @@
 /**
  * struct image_request - a command line
  * @directory: of the set of images
+ * @overrides: list of reviewed exceptions
  * @all:       all libraries of ld.so's cache
  * @json:      for programs
  * @no_run:    verify without loading anything
@@ -20,6 +21,7 @@
  */
 struct image_request {
 	const char *directory;
+	const char *overrides;
 	bool all;
 	bool json;
 	bool no_run;
@@ -65,11 +67,13 @@ int library_open(const char *path, struct library *library);
 
 /**
  * library_examine() - read and decide
+ * @request: the command line
  * @library: of library_open(), refused or not
  *
  * Return: 0; a negative errno.
  */
-int library_examine(struct library *library);
+int library_examine(const struct image_request *request,
+		    struct library *library);
 
 /**
  * library_close() - forget it

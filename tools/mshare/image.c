@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fail.h"
 #include "image-verbs.h"
 #include "json.h"
 #include "ldcache.h"
@@ -42,7 +43,9 @@ static const char doc[] =
 	"  why       Decide about FILEs, and say why; make nothing.\n"
 	"\vExit status: 0 success; 1 failure, explained on standard error; 2 wrong usage.\n\nSee mshare-image(1).";
 
-enum { OPT_ALL = 'a', OPT_DIRECTORY = 256, OPT_JSON, OPT_NO_RUN };
+enum { OPT_ALL = 'a', OPT_DIRECTORY = 256, OPT_JSON, OPT_NO_RUN, OPT_OVERRIDES };
+
+#define OVERRIDES	PKGDATADIR "/image-overrides"
 
 static const struct argp_option options[] = {
 	{ "all", OPT_ALL, NULL, 0, "All libraries in ld.so's cache", 0 },
@@ -51,6 +54,8 @@ static const struct argp_option options[] = {
 	{ "json", OPT_JSON, NULL, 0, "Print JSON", 0 },
 	{ "no-run", OPT_NO_RUN, NULL, 0,
 	  "verify: do not load the libraries", 0 },
+	{ "overrides", OPT_OVERRIDES, "FILE", 0,
+	  "List of reviewed exceptions (default: " OVERRIDES ")", 0 },
 	{ 0 }
 };
 
@@ -99,6 +104,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPT_NO_RUN:
 		request->no_run = true;
 		break;
+	case OPT_OVERRIDES:
+		request->overrides = arg;
+		break;
 	case ARGP_KEY_ARG:
 		if (parsing->verb) {
 			request->files[request->count++] = arg;
@@ -125,7 +133,10 @@ int image_main(int argc, char **argv)
 		.args_doc = "VERB [FILE...]",
 		.doc = doc,
 	};
-	struct image_request request = { .directory = IMAGE_DIRECTORY };
+	struct image_request request = {
+		.directory = IMAGE_DIRECTORY,
+		.overrides = OVERRIDES,
+	};
 	struct parsing parsing = { .request = &request };
 	int status;
 
@@ -158,8 +169,10 @@ int library_open(const char *path, struct library *library)
 	return 0;
 }
 
-int library_examine(struct library *library)
+int library_examine(const struct image_request *request,
+		    struct library *library)
 {
+	enum image_override override;
 	int result;
 
 	if (library->verdict.reason == IMAGE_NOT_TRUSTED)
@@ -167,7 +180,11 @@ int library_examine(struct library *library)
 	result = image_read(library->fd, &library->source, &library->verdict);
 	if (result)
 		return result == -ENOEXEC ? 0 : result;
-	result = image_decide(&library->source, &library->references,
+	result = image_find_override(request->overrides, &library->source,
+				     &override);
+	if (result)
+		fail(result, "%s", request->overrides);
+	result = image_decide(&library->source, override, &library->references,
 			      &library->verdict);
 	if (result < 0)
 		return result;
