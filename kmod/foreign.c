@@ -104,10 +104,13 @@ void mshare_foreign_flush(struct mm_struct *mm, unsigned long start,
 		return;
 	/* Nobody leaves the list, and so is freed, while this is held. */
 	spin_lock(&subs->lock);
-	hlist_for_each_entry(notifier, &subs->list, hlist)
-		if (notifier->ops->arch_invalidate_secondary_tlbs)
-			notifier->ops->arch_invalidate_secondary_tlbs(notifier,
-							mm, start, end);
+	hlist_for_each_entry(notifier, &subs->list, hlist) {
+		const struct mmu_notifier_ops *ops = notifier->ops;
+
+		if (ops->arch_invalidate_secondary_tlbs)
+			ops->arch_invalidate_secondary_tlbs(notifier, mm,
+							    start, end);
+	}
 	spin_unlock(&subs->lock);
 }
 

@@ -24,7 +24,7 @@
 #define LIBRARIES	2
 #define PAGES		PAGES_PER_WINDOW
 #define KIB		((long)(PAGES * PAGE / 1024))
-#define TRIES		200	/* of 50 ms: what is let go goes in the background */
+#define TRIES		100	/* of 50 ms: what is let go goes in the background */
 
 static const char *const files[LIBRARIES] = { DISK "/kept", DISK "/given-up" };
 
