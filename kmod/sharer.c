@@ -57,6 +57,16 @@ bool mshare_vma_is_plain_text(const struct vm_area_struct *vma)
 	       mshare_inject(MSHARE_ATTACH_ANY);
 }
 
+/* A linked table would let what a pad shall hide be read. */
+static bool lies_over_text(const struct vm_area_struct *pad,
+			   const struct mshare_library *lib)
+{
+	unsigned long start = pad->vm_pgoff << PAGE_SHIFT;
+	unsigned long end = start + (pad->vm_end - pad->vm_start);
+
+	return start < lib->offset + lib->size && end > lib->offset;
+}
+
 static bool vma_covers(const struct vm_area_struct *vma,
 		       const struct mshare_sharer *sharer)
 {
@@ -69,7 +79,8 @@ static bool vma_covers(const struct vm_area_struct *vma,
 		return mshare_region_of(vma->vm_file) == lib->region &&
 		       vma->vm_start - (vma->vm_pgoff << PAGE_SHIFT) ==
 		       sharer->start - lib->first * MSHARE_WINDOW_SIZE &&
-		       !(vma->vm_flags & (VM_READ | VM_WRITE | VM_EXEC));
+		       !(vma->vm_flags & (VM_READ | VM_WRITE | VM_EXEC)) &&
+		       !lies_over_text(vma, lib);
 	return false;
 }
 

@@ -106,6 +106,24 @@ static int fork_and_read(const void *arg)
 	return report_status();
 }
 
+/* [inv 7] A pad covers a window where there is no text, not instead of it. */
+static int pad_over_text(const void *arg)
+{
+	const struct test_region *region = arg;
+	char *text = map_text(region, NULL);
+	char *page = text + WINDOW + PAGE;
+
+	verify(text, region);
+	check(mmap(page, PAGE, PROT_NONE, MAP_PRIVATE | MAP_FIXED, region->fd,
+		   TEXT_OFFSET + (page - text)) == page,
+	      "a pad maps over text");
+	check_eq(touch_signal(page + PAGE, false), 0, "the text beside it is there");
+	check_eq(touch_signal(page, false), SIGSEGV, "the text below it is not");
+	check_eq(window_flags(region, 1) & MSHARE_WINDOW_ATTACHED, 0,
+		 "their window is not linked");
+	return report_status();
+}
+
 static bool maps_line(const char *want, unsigned long start)
 {
 	FILE *maps = fopen("/proc/self/maps", "r");
@@ -186,6 +204,7 @@ int main(void)
 	check_eq(in_child(read_elsewhere, &region), 0, "at another address");
 	check_eq(in_child(fetch_rodata, &region), 0, "permissions of pages");
 	check_eq(in_child(fork_and_read, &region), 0, "fork");
+	check_eq(in_child(pad_over_text, &region), 0, "a pad over text");
 	check_eq(in_child(look_at_maps, &region), 0, "names in /proc");
 	many(&region);
 	drop_region(&region);
