@@ -25,6 +25,7 @@
 #include <linux/file.h>
 #include <linux/mempolicy.h>
 #include <linux/mman.h>
+#include <linux/oom.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -77,9 +78,12 @@ static unsigned long check_area(struct file *file, unsigned long addr,
 				unsigned long flags)
 {
 	const struct replacement *replacement = file->private_data;
-	struct vm_area_struct *vma = text_of(replacement->lib, addr);
+	struct vm_area_struct *vma;
 
 	mmap_assert_write_locked(current->mm);
+	if (check_stable_address_space(current->mm))
+		return -EFAULT;
+	vma = text_of(replacement->lib, addr);
 	if (!vma || vma->vm_start > addr || vma->vm_end - addr < len ||
 	    vma->vm_pgoff + ((addr - vma->vm_start) >> PAGE_SHIFT) != pgoff ||
 	    !is_as_mapped(vma) || current->mm->def_flags)
@@ -122,19 +126,22 @@ static bool replace_segments(struct replacement *replacement,
 	const struct mshare_library *lib = replacement->lib;
 	unsigned long offset = lib->offset + ((pgoff - lib->pgoff) << PAGE_SHIFT);
 	const struct mshare_segment *segment;
-	bool ok = true;
+	bool ok = true, any = false;
 
 	list_for_each_entry(segment, &lib->segments, list) {
 		unsigned long from = max(segment->offset, offset);
 		unsigned long to = min(segment->offset + segment->size,
 				       offset + (end - start));
 
-		if (from < to)
-			ok &= replace(replacement, start + (from - offset),
-				      to - from, segment->prot,
-				      pgoff + ((from - offset) >> PAGE_SHIFT));
+		if (from >= to)
+			continue;
+		any = true;
+		ok &= replace(replacement, start + (from - offset), to - from,
+			      segment->prot,
+			      pgoff + ((from - offset) >> PAGE_SHIFT));
 	}
-	return ok;
+	/* A gap between segments stays: nothing can be read there. */
+	return any && ok;
 }
 
 /* In a worker with the mm. */
@@ -148,6 +155,11 @@ static int replace_all(void *arg)
 	for (;;) {
 		if (mmap_read_lock_killable(current->mm))
 			return -EINTR;
+		/* A fork that failed leaves its parent's VMAs in the tree. */
+		if (check_stable_address_space(current->mm)) {
+			mmap_read_unlock(current->mm);
+			return 0;
+		}
 		vma = text_of(replacement->lib, start);
 		if (vma) {
 			start = vma->vm_start;
