@@ -277,6 +277,55 @@ static void shut_down(void)
 	check(disk_let_go(), "the file system is let go");
 }
 
+/* A sealed region of one window whose second page is in no segment. */
+static void make_region_with_gap(struct test_region *region)
+{
+	const char *new = MOUNTPOINT "/.gap";
+	int fd = open(new, O_RDWR | O_CREAT | O_EXCL, 0444), file, ready = EBUSY;
+
+	*region = (struct test_region){
+		.name = MOUNTPOINT "/gap", .file = "/var/tmp/mshare-gap",
+		.windows = 1, .size = WINDOW,
+	};
+	make_file(region->file, PAGES_PER_WINDOW);
+	file = open(region->file, O_RDONLY);
+	if (ftruncate(fd, TEXT_OFFSET + WINDOW) || donate(fd, REGION_START))
+		exit(1);
+	for (int tries = 0; ready == EBUSY && tries < 600; tries++) {
+		ready = create_mapping(fd, file, TEXT_OFFSET, PAGE, 0, PROT_READ,
+				       MAP_POPULATE);
+		usleep(ready ? 50000 : 0);
+	}
+	if (ready || create_mapping(fd, file, TEXT_OFFSET + 2 * PAGE,
+				    WINDOW - 2 * PAGE, 2 * PAGE,
+				    PROT_READ | PROT_EXEC, MAP_POPULATE) ||
+	    ioctl(fd, MSHAREFS_SEAL) || rename(new, region->name))
+		exit(1);
+	close(file);
+	region->fd = open(region->name, O_RDONLY | O_CLOEXEC);
+	close(fd);
+}
+
+/* What no segment has is not replaced by anything, and not tried for ever. */
+static void gap(void)
+{
+	struct mshare_unshare unshare;
+	struct test_region region;
+	char *text;
+
+	make_region_with_gap(&region);
+	text = map_text(&region, NULL);
+	check_eq(touch_signal(text, false), 0, "a text with a gap in it");
+	check_eq(touch_signal(text + PAGE, false), SIGSEGV, "where nothing is");
+	check_eq(unshare_text(&region, &unshare), 0, "can be unshared");
+	check_eq(unshare.left, 1, "but for the gap");
+	check_eq(page_number(text), 0, "the page below it has its content");
+	check_eq(page_number(text + 2 * PAGE), 2, "so has the page above it");
+	check_eq(touch_signal(text + PAGE, false), SIGSEGV, "the gap is still one");
+	munmap(text, region.size);
+	drop_region(&region);
+}
+
 static void refused(void)
 {
 	struct mshare_unshare unshare = { .region_offset = 0 };
@@ -308,6 +357,7 @@ int main(void)
 		changed(&histories[i]);
 	raced();
 	shut_down();
+	gap();
 	refused();
 	teardown_module();
 	return report_status();
