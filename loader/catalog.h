@@ -19,7 +19,7 @@
 
 #include <stdint.h>
 
-#define MSHARE_CATALOG_MAGIC	"mshrcat1"	/* 8 bytes, no NUL; the last is the version */
+#define MSHARE_CATALOG_MAGIC	"mshrcat2"	/* 8 bytes, no NUL; the last is the version */
 
 struct mshare_catalog_header {
 	char	 magic[8];
@@ -34,10 +34,14 @@ struct mshare_catalog_header {
 /* mshare_catalog_entry.placement: how a library's data lies to its text */
 enum mshare_placement_kind {
 	MSHARE_PAIRED = 1,	/* stock library: data at its linked distance */
+	MSHARE_SPLIT = 2,	/* image: its data is in a data zone */
 };
 
 struct mshare_catalog_entry {
-	/* Identity, as fstat(2) gives it; all must be equal. */
+	/*
+	 * Identity of the library's file, the original of an image too, as
+	 * fstat(2) gives it; all must be equal.
+	 */
 	uint64_t dev;
 	uint64_t ino;
 	uint64_t file_size;
@@ -47,8 +51,10 @@ struct mshare_catalog_entry {
 	uint32_t placement;	/* enum mshare_placement_kind */
 
 	/*
-	 * The text: file bytes [text_file_offset, + text_size) stand at
-	 * region offset text_offset.  All three are multiples of the page.
+	 * The text: file bytes [text_file_offset, + text_size), of the image
+	 * if it is split, stand at region offset text_offset.  All three are
+	 * multiples of the page.  An image's text begins with its ELF header:
+	 * text_file_offset is 0.
 	 */
 	uint64_t text_offset;
 	uint64_t text_file_offset;
@@ -56,11 +62,21 @@ struct mshare_catalog_entry {
 
 	/*
 	 * What the loader claims with the pad before it maps anything:
-	 * claim_offset is the window boundary at or below text_offset; the claim
-	 * ends with the page where the library's last segment ends in memory.
+	 * claim_offset is the window boundary at or below text_offset.  The
+	 * claim of a paired library ends with the page where its last segment
+	 * ends in memory, that of a split one at the window boundary at or
+	 * above the text's end: nothing else may get into its windows.
 	 */
 	uint64_t claim_offset;
 	uint64_t claim_size;
+
+	/*
+	 * The data of a split library, bss included, in whole pages, in a data
+	 * zone behind the claim: as far from the text as in the image.  Both
+	 * are 0 if it is paired.
+	 */
+	uint64_t data_offset;
+	uint64_t data_size;
 
 	uint32_t path;		/* offset into the strings: for people only */
 	uint32_t next;		/* next entry in this bucket: index + 1, or 0 */

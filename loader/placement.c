@@ -8,6 +8,13 @@ static int lies_inside(uint64_t offset, uint64_t size, uint64_t start,
 	return offset >= start && offset <= end && size <= end - offset;
 }
 
+/* In the region, behind its first window? */
+static int is_in_region(uint64_t offset, uint64_t size,
+			const struct mshare_info *info)
+{
+	return lies_inside(offset, size, MSHARE_WINDOW_SIZE, info->size);
+}
+
 static int is_paged(uint64_t x)
 {
 	return x % MSHARE_PAGE_SIZE == 0;
@@ -23,21 +30,59 @@ static int same_text(const struct mshare_catalog_entry *entry,
 
 /*
  * The claim begins at the window boundary below the text, so that it can be
- * found again from the text alone when the library is unmapped, and it ends
- * with the library.
+ * found again from the text alone when the library is unmapped.
  */
 static int claim_fits(const struct mshare_catalog_entry *entry,
-		      const struct mshare_segments *segments,
 		      const struct mshare_info *info)
+{
+	return is_paged(entry->text_offset) &&
+	       entry->claim_offset == mshare_claim_start(entry->text_offset) &&
+	       is_in_region(entry->claim_offset, entry->claim_size, info);
+}
+
+/* The claim ends with the library. */
+static int paired_fits(const struct mshare_catalog_entry *entry,
+		       const struct mshare_segments *segments)
 {
 	uint64_t head = entry->text_offset - entry->claim_offset;
 	uint64_t span = segments->end_vaddr - segments->text_vaddr;
 
-	return is_paged(entry->text_offset) &&
-	       entry->claim_offset == mshare_claim_start(entry->text_offset) &&
-	       entry->claim_size == head + span &&
-	       lies_inside(entry->claim_offset, entry->claim_size,
-			   MSHARE_WINDOW_SIZE, info->size);
+	return entry->claim_size == head + span && !entry->data_offset &&
+	       !entry->data_size;
+}
+
+/*
+ * The claim ends with the text's windows, and the data is as far behind the
+ * text as the image says.
+ */
+static int split_fits(const struct mshare_catalog_entry *entry,
+		      const struct mshare_segments *segments,
+		      const struct mshare_info *info)
+{
+	uint64_t head = entry->text_offset - entry->claim_offset;
+	uint64_t distance = segments->data_vaddr - segments->text_vaddr;
+
+	return !entry->text_file_offset &&
+	       entry->claim_size == mshare_claim_end(head + entry->text_size) &&
+	       entry->data_offset - entry->text_offset == distance &&
+	       entry->data_offset - entry->claim_offset >= entry->claim_size &&
+	       entry->data_size == segments->end_vaddr - segments->data_vaddr &&
+	       is_in_region(entry->data_offset, entry->data_size, info);
+}
+
+static int fits(const struct mshare_catalog_entry *entry,
+		const struct mshare_segments *segments,
+		const struct mshare_info *info)
+{
+	if (!same_text(entry, segments) || !claim_fits(entry, info))
+		return 0;
+	switch (entry->placement) {
+	case MSHARE_PAIRED:
+		return paired_fits(entry, segments);
+	case MSHARE_SPLIT:
+		return split_fits(entry, segments, info);
+	}
+	return 0;
 }
 
 enum mshare_reason mshare_place(struct mshare_placement *placement,
@@ -47,8 +92,7 @@ enum mshare_reason mshare_place(struct mshare_placement *placement,
 {
 	uint64_t base;
 
-	if (entry->placement != MSHARE_PAIRED || !same_text(entry, segments) ||
-	    !claim_fits(entry, segments, info))
+	if (!fits(entry, segments, info))
 		return MSHARE_BAD_ENTRY;
 
 	/* Wraps around when the library was linked high; so does its use. */
@@ -65,6 +109,8 @@ enum mshare_reason mshare_place(struct mshare_placement *placement,
 		.text_offset = entry->text_offset,
 		.base = base,
 		.data = base + segments->data_vaddr,
+		.data_size = segments->end_vaddr - segments->data_vaddr,
+		.data_offset = entry->data_offset,
 	};
 	return MSHARE_OK;
 }

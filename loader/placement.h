@@ -17,13 +17,17 @@
 /**
  * struct mshare_placement - addresses of one library, all in whole pages
  * @claim:	where the pad begins: the window boundary below the text
- * @claim_size:	bytes of the pad; it ends where the library ends in memory
+ * @claim_size:	bytes of the pad: to where a paired library ends in memory, to
+ *		the window boundary above a split one's text
  * @claim_offset: place of the pad in the region
  * @text:	where the text begins
  * @text_size:	bytes of text
  * @text_offset: place of the text in the region
  * @base:	what is added to every linked address (l_addr)
  * @data:	where the data begins
+ * @data_size:	bytes of data, bss included
+ * @data_offset: place of the data in the region; 0 if it is in the library's
+ *		file
  */
 struct mshare_placement {
 	uint64_t claim;
@@ -34,17 +38,21 @@ struct mshare_placement {
 	uint64_t text_offset;
 	uint64_t base;
 	uint64_t data;
+	uint64_t data_size;
+	uint64_t data_offset;
 };
 
 /**
  * mshare_place() - work out the addresses of a library
  * @placement:	filled in if it can be placed
  * @entry:	what the catalog says of it; any bytes
- * @segments:	what its file says
+ * @segments:	what its file says, or the image's if the entry is of a split
+ *		library
  * @info:	the region; accepted by mshare_region_check_info()
  *
  * On success claim, text and data lie inside the region, behind its first
- * window, text and data inside the claim, and the data behind the text.
+ * window, the text inside the claim, and the data behind the text: of a paired
+ * library inside the claim, of a split one behind it.
  *
  * Return: MSHARE_OK, MSHARE_BAD_ENTRY or MSHARE_MISALIGNED.
  */
@@ -60,6 +68,15 @@ enum mshare_reason mshare_place(struct mshare_placement *placement,
 static inline uint64_t mshare_claim_start(uint64_t text)
 {
 	return text & ~(uint64_t)(MSHARE_WINDOW_SIZE - 1);
+}
+
+/**
+ * mshare_claim_end() - where the claim of a split library ends
+ * @text_end: where its text ends; an address or an offset
+ */
+static inline uint64_t mshare_claim_end(uint64_t text_end)
+{
+	return mshare_claim_start(text_end + MSHARE_WINDOW_SIZE - 1);
 }
 
 #endif /* MSHARE_PLACEMENT_H */

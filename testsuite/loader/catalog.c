@@ -21,14 +21,25 @@ static struct mshare_info info = {
 	.flags = MSHARE_SEALED,
 };
 
-static const struct mshare_segments segments = {
-	.text_size = 0x5000,
-	.data_vaddr = 0x6000,
-	.end_vaddr = 0x9000,
-	.align = 0x1000,
-};
+/* Every other library is split: all data lies behind all text. */
+#define IS_SPLIT(i)	((i) % 2)
+#define SPLIT_DATA(i)	(40 * MSHARE_WINDOW_SIZE + (i) * 0x3000)
+
+static struct mshare_segments segments[NSAMPLES];
 
 static struct sample samples[NSAMPLES];
+
+static void split_sample(int i)
+{
+	struct mshare_catalog_entry *e = &samples[i].entry;
+
+	e->placement = MSHARE_SPLIT;
+	e->claim_size = MSHARE_WINDOW_SIZE;
+	e->data_offset = SPLIT_DATA(i);
+	e->data_size = 0x3000;
+	segments[i].data_vaddr = e->data_offset - e->text_offset;
+	segments[i].end_vaddr = segments[i].data_vaddr + e->data_size;
+}
 
 static void make_samples(void)
 {
@@ -37,7 +48,13 @@ static void make_samples(void)
 		"/usr/lib/a-longer-path/libe.so", "/lib/libf.so", "/l",
 	};
 
-	for (int i = 0; i < NSAMPLES; i++)
+	for (int i = 0; i < NSAMPLES; i++) {
+		segments[i] = (struct mshare_segments){
+			.text_size = 0x5000,
+			.data_vaddr = 0x6000,
+			.end_vaddr = 0x9000,
+			.align = 0x1000,
+		};
 		samples[i] = (struct sample){
 			.entry = {
 				.dev = 0xfe01,
@@ -55,6 +72,9 @@ static void make_samples(void)
 			},
 			.path = paths[i],
 		};
+		if (IS_SPLIT(i))
+			split_sample(i);
+	}
 }
 
 /* Memory that ends where the accessible page ends. */
@@ -87,16 +107,31 @@ static bool is_inside(const void *p, size_t n, const char *bytes, size_t size)
 	return first >= bytes && first + n <= bytes + size;
 }
 
-/* The claim must lie in the region, and text and data in it, one by one. */
-static bool is_harmless(const struct mshare_placement *p)
+/* Does [address, address + size) lie in the region, behind its first window? */
+static bool is_in_region(uint64_t address, uint64_t size)
 {
 	uint64_t start = info.start + MSHARE_WINDOW_SIZE;
 	uint64_t end = info.start + info.size;
 
-	return p->claim >= start && p->claim_size <= end - p->claim &&
-	       p->claim < end && p->text >= p->claim &&
+	return address >= start && address < end && size <= end - address;
+}
+
+/*
+ * Claim and data must lie in the region, the text in the claim; the data in it
+ * or, if it comes from the region, behind it.
+ */
+static bool is_harmless(const struct mshare_placement *p)
+{
+	uint64_t claim_end = p->claim + p->claim_size;
+	bool split = p->data_offset;
+
+	return is_in_region(p->claim, p->claim_size) &&
+	       is_in_region(p->data, p->data_size) && p->text >= p->claim &&
 	       p->text + p->text_size <= p->data &&
-	       p->data < p->claim + p->claim_size &&
+	       p->text + p->text_size <= claim_end &&
+	       (split ? p->data >= claim_end &&
+			p->data == info.start + p->data_offset :
+			p->data + p->data_size == claim_end) &&
 	       p->claim % MSHARE_WINDOW_SIZE == 0;
 }
 
@@ -124,7 +159,7 @@ static bool use(const void *catalog_bytes, size_t size)
 		if (*path && !is_inside(path, strlen(path) + 1, catalog_bytes,
 					size))
 			return false;
-		if (!mshare_place(&placement, e, &segments, &info) &&
+		if (!mshare_place(&placement, e, &segments[i], &info) &&
 		    !is_harmless(&placement))
 			return false;
 	}
@@ -156,8 +191,9 @@ static void test_good(const void *bytes, size_t size)
 		if (!e)
 			continue;
 		same &= mshare_catalog_is_file(e, &file) == MSHARE_OK;
-		placed &= !mshare_place(&placement, e, &segments, &info) &&
-			  is_harmless(&placement);
+		placed &= !mshare_place(&placement, e, &segments[i], &info) &&
+			  is_harmless(&placement) &&
+			  !placement.data_offset == !IS_SPLIT(i);
 		paths &= !strcmp(mshare_catalog_path(&catalog, e),
 				 samples[i].path);
 	}

@@ -167,6 +167,46 @@ static struct mshare_catalog_entry entry_for(const struct mshare_segments *s,
 	return e;
 }
 
+/* The same library, its data 100 windows behind its text. */
+static struct mshare_catalog_entry split_entry_for(struct mshare_segments *s)
+{
+	uint64_t moved = 100 * MSHARE_WINDOW_SIZE;
+	struct mshare_catalog_entry e = {
+		.placement = MSHARE_SPLIT,
+		.text_offset = 4 * MSHARE_WINDOW_SIZE,
+		.text_file_offset = s->text_offset,
+		.text_size = s->text_size,
+		.claim_offset = 4 * MSHARE_WINDOW_SIZE,
+		.claim_size = MSHARE_WINDOW_SIZE,
+		.data_offset = 4 * MSHARE_WINDOW_SIZE + moved + s->data_vaddr -
+			       s->text_vaddr,
+		.data_size = s->end_vaddr - s->data_vaddr,
+	};
+
+	s->data_vaddr += moved;
+	s->end_vaddr += moved;
+	return e;
+}
+
+static void test_place_split(void)
+{
+	struct mshare_segments s;
+	struct mshare_placement p = { 0 };
+	struct mshare_catalog_entry e;
+
+	mshare_segments_read(&s, good, NPHDRS);
+	e = split_entry_for(&s);
+	check_eq(mshare_place(&p, &e, &s, &info), MSHARE_OK, "split: placed");
+	check_eq(p.claim, info.start + 4 * MSHARE_WINDOW_SIZE, "split: claim");
+	check_eq(p.claim_size, MSHARE_WINDOW_SIZE, "split: its size");
+	check_eq(p.text, p.claim, "split: text");
+	check_eq(p.base, p.text, "split: base");
+	check_eq(p.data, info.start + 104 * MSHARE_WINDOW_SIZE + 0x16000,
+		 "split: data");
+	check_eq(p.data_size, 0x5000, "split: its size");
+	check_eq(p.data_offset, p.data - info.start, "split: its offset");
+}
+
 static void test_place(void)
 {
 	struct mshare_segments s;
@@ -186,6 +226,8 @@ static void test_place(void)
 		 "place: text's offset");
 	check_eq(p.text_size, 0x16000, "place: text's size");
 	check_eq(p.data, info.start + 2 * MSHARE_WINDOW_SIZE, "place: data");
+	check_eq(p.data_size, 0x5000, "place: data's size");
+	check_eq(p.data_offset, 0, "place: it is not in the region");
 	check_eq(p.base, p.text, "place: base");
 	check_eq(mshare_claim_start(p.text), p.claim,
 		 "place: the claim is found again from the text");
@@ -206,7 +248,8 @@ static void test_place(void)
 static void test_entries(void)
 {
 	ENTRY_REFUSED(placement, 0);
-	ENTRY_REFUSED(placement, 2);
+	ENTRY_REFUSED(placement, MSHARE_SPLIT);
+	ENTRY_REFUSED(placement, 3);
 	ENTRY_REFUSED(text_offset, e_.text_offset + MSHARE_PAGE_SIZE);
 	ENTRY_REFUSED(text_offset, e_.text_offset + 1);
 	ENTRY_REFUSED(text_offset, 0);
@@ -221,6 +264,70 @@ static void test_entries(void)
 	ENTRY_REFUSED(claim_size, e_.claim_size - MSHARE_PAGE_SIZE);
 	ENTRY_REFUSED(claim_size, e_.claim_size + 1);
 	ENTRY_REFUSED(claim_size, ~0ULL);
+	ENTRY_REFUSED(data_offset, e_.claim_offset + e_.claim_size);
+	ENTRY_REFUSED(data_size, MSHARE_PAGE_SIZE);
+}
+
+#define SPLIT_REFUSED(field, value) do {				\
+	struct mshare_segments s_;					\
+	struct mshare_placement p_;					\
+	struct mshare_catalog_entry e_;					\
+	mshare_segments_read(&s_, good, NPHDRS);			\
+	e_ = split_entry_for(&s_);					\
+	e_.field = (value);						\
+	check_eq(mshare_place(&p_, &e_, &s_, &info), MSHARE_BAD_ENTRY,	\
+		 "split: " #field " = " #value);			\
+} while (0)
+
+static void test_split_entries(void)
+{
+	SPLIT_REFUSED(placement, MSHARE_PAIRED);
+	SPLIT_REFUSED(text_offset, e_.text_offset + MSHARE_PAGE_SIZE);
+	SPLIT_REFUSED(text_offset, e_.text_offset + 1);
+	SPLIT_REFUSED(text_offset, ~0ULL);
+	SPLIT_REFUSED(text_file_offset, MSHARE_PAGE_SIZE);
+	SPLIT_REFUSED(text_size, e_.text_size + MSHARE_PAGE_SIZE);
+	SPLIT_REFUSED(text_size, 0);
+	SPLIT_REFUSED(claim_offset, 0);
+	SPLIT_REFUSED(claim_offset, e_.claim_offset + MSHARE_WINDOW_SIZE);
+	SPLIT_REFUSED(claim_size, 0);
+	SPLIT_REFUSED(claim_size, e_.text_size);
+	SPLIT_REFUSED(claim_size, 2 * MSHARE_WINDOW_SIZE);
+	SPLIT_REFUSED(claim_size, ~0ULL << 21);
+	SPLIT_REFUSED(data_offset, 0);
+	SPLIT_REFUSED(data_offset, e_.data_offset + 1);
+	SPLIT_REFUSED(data_offset, e_.data_offset - MSHARE_PAGE_SIZE);
+	SPLIT_REFUSED(data_offset, ~0ULL << 12);
+	SPLIT_REFUSED(data_size, 0);
+	SPLIT_REFUSED(data_size, e_.data_size + MSHARE_PAGE_SIZE);
+	SPLIT_REFUSED(data_size, ~0ULL);
+}
+
+/* An image whose data is where it may not be, and an entry that agrees. */
+static void test_split_data(void)
+{
+	struct mshare_segments s, moved;
+	struct mshare_placement p;
+	struct mshare_catalog_entry e;
+	uint64_t room;
+
+	mshare_segments_read(&s, good, NPHDRS);
+	e = split_entry_for(&s);
+	room = info.size - e.data_offset - e.data_size;
+
+#define DATA_MOVED_BY(distance, reason) do {				\
+	struct mshare_catalog_entry e_ = e;				\
+	moved = s;							\
+	moved.data_vaddr += (distance);					\
+	moved.end_vaddr += (distance);					\
+	e_.data_offset += (distance);					\
+	check_eq(mshare_place(&p, &e_, &moved, &info), reason,		\
+		 "split: data moved by " #distance);			\
+} while (0)
+	DATA_MOVED_BY(room, MSHARE_OK);
+	DATA_MOVED_BY(room + MSHARE_PAGE_SIZE, MSHARE_BAD_ENTRY);
+	DATA_MOVED_BY(-99 * MSHARE_WINDOW_SIZE - 0x16000, MSHARE_OK);
+	DATA_MOVED_BY(-100 * MSHARE_WINDOW_SIZE, MSHARE_BAD_ENTRY);
 }
 
 /* Everything moved together, so that only the region's bounds are left. */
@@ -401,7 +508,10 @@ int main(void)
 	test_header_bytes();
 	test_text_relocations();
 	test_place();
+	test_place_split();
 	test_entries();
+	test_split_entries();
+	test_split_data();
 	test_bounds();
 	test_region();
 	test_system();
