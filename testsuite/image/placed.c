@@ -38,10 +38,11 @@ static bool is_same(const struct image_place *a, const struct image_place *b)
 
 static bool is_sound(const struct image_place *place)
 {
-	return place->text_offset >= MSHARE_WINDOW_SIZE &&
-	       place->text_offset % MSHARE_WINDOW_SIZE == 0 &&
+	return place->text_offset % MSHARE_WINDOW_SIZE == 0 &&
 	       place->text_size % MSHARE_WINDOW_SIZE == 0 &&
+	       place->text_offset + place->text_size <= IMAGE_GROUP_MIDDLE &&
 	       place->data_offset % MSHARE_PAGE_SIZE == 0 &&
+	       place->data_offset >= IMAGE_GROUP_MIDDLE &&
 	       place->data_offset + place->data_size <= IMAGE_GROUP_SIZE;
 }
 
@@ -80,6 +81,23 @@ static int put(struct image_index *index, unsigned int i,
 
 #define LIBRARIES	900
 
+/* Bytes of windows that are nobody's, between the texts of a group */
+static uint64_t gaps(const struct image_index *index, uint32_t group)
+{
+	uint64_t start = IMAGE_GROUP_MIDDLE, used = 0;
+
+	for (size_t i = 0; i < index->count; i++) {
+		const struct image_place *place = &index->entries[i].place;
+
+		if (place->group != group)
+			continue;
+		used += place->text_size;
+		if (place->text_offset < start)
+			start = place->text_offset;
+	}
+	return IMAGE_GROUP_MIDDLE - start - used;
+}
+
 static void check_places(const struct image_index *index)
 {
 	size_t clashes = 0, unsound = 0, groups = 0;
@@ -97,6 +115,7 @@ static void check_places(const struct image_index *index)
 	check_eq(clashes, 0, "no two have the same");
 	check_eq(unsound, 0, "text in windows, data in pages, within its group");
 	check(groups > 1, "there is more than one group");
+	check_eq(gaps(index, 0), 0, "no window lies idle between texts");
 }
 
 static void check_misaligned(struct image_index *index)

@@ -157,10 +157,12 @@ int image_decide(const struct image_source *source,
 /* ---- where text and data go -------------------------------------------- */
 
 /*
- * A group is one GiB: texts from its second window upwards, each in windows of
- * its own; data from its end downwards.
+ * A group is one GiB: from its middle, which is nearer to its end since there
+ * is more text than data, texts lie downwards, each in windows of its own, and
+ * data upwards.
  */
 #define IMAGE_GROUP_SIZE	MSHARE_GIB
+#define IMAGE_GROUP_MIDDLE	(3 * MSHARE_GIB / 4)
 
 /**
  * struct image_place - where one library goes, relative to its group

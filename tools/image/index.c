@@ -111,10 +111,16 @@ static const char *reason_of(unsigned int reason)
 
 static bool is_sound(const struct image_place *place)
 {
-	return place->text_size <= IMAGE_GROUP_SIZE &&
-	       place->data_size <= IMAGE_GROUP_SIZE &&
-	       place->text_offset <= IMAGE_GROUP_SIZE - place->text_size &&
-	       place->data_offset <= IMAGE_GROUP_SIZE - place->data_size;
+	return place->text_size <= IMAGE_GROUP_MIDDLE &&
+	       place->text_offset <= IMAGE_GROUP_MIDDLE - place->text_size &&
+	       place->data_offset >= IMAGE_GROUP_MIDDLE &&
+	       place->data_offset <= IMAGE_GROUP_SIZE &&
+	       place->data_size <= IMAGE_GROUP_SIZE - place->data_offset;
+}
+
+static bool is_place(const struct image_entry *entry)
+{
+	return entry->kind != IMAGE_SPLIT || is_sound(&entry->place);
 }
 
 static int read_line(struct image_index *index, char *line)
@@ -148,10 +154,12 @@ static int read_line(struct image_index *index, char *line)
 	};
 	entry.path = fields[10];
 	entry.why = fields[11];
-	if (kind < 0 || reason < 0 || !is_sound(&entry.place))
+	if (kind < 0 || reason < 0)
 		return -EBADMSG;
 	entry.kind = (enum image_kind)kind;
 	entry.reason = (enum image_reason)reason;
+	if (!is_place(&entry))
+		return -EBADMSG;
 	return image_index_put(index, &entry) ? -EBADMSG : 0;
 }
 

@@ -8,9 +8,10 @@
  * The region's base only moves whole groups.
  *
  * A group is one GiB: in a process, one page of the page-table level above the
- * windows'.  Texts lie from its second window (the first is the catalog's)
- * upwards, each in windows of its own; data from its end downwards, page by
- * page, so that all of it shares few windows.
+ * windows'.  From its middle, texts lie downwards, each in windows of its own,
+ * and data upwards, page by page, so that all of it shares few windows.  What is
+ * used of a group has no gap, and the region's base can be any window from
+ * which it does not leave its GiB.
  */
 #include <errno.h>
 
@@ -26,85 +27,76 @@ static const struct image_entry *other(const struct image_index *index,
 	       entry->place.group == group ? entry : NULL;
 }
 
-/* The lowest free windows; the search goes on behind whatever is in the way. */
-static uint64_t find_text(const struct image_index *index, uint32_t group,
-			  const struct image_entry *self, uint64_t size)
+/*
+ * The highest free windows; the search goes on below whatever is in the way.
+ * Return: false if there are none.
+ */
+static bool find_text(const struct image_index *index,
+		      const struct image_entry *self, struct image_place *place)
 {
-	uint64_t offset = MSHARE_WINDOW_SIZE;
+	uint64_t end = IMAGE_GROUP_MIDDLE;
 	bool moved;
 
 	do {
 		moved = false;
+		if (end < place->text_size)
+			return false;
+		place->text_offset = end - place->text_size;
 		for (size_t i = 0; i < index->count; i++) {
-			const struct image_entry *entry = other(index, i, group,
-								self);
+			const struct image_entry *entry =
+				other(index, i, place->group, self);
 
-			if (entry &&
-			    entry->place.text_offset < offset + size &&
-			    offset < entry->place.text_offset +
-				     entry->place.text_size) {
-				offset = entry->place.text_offset +
-					 entry->place.text_size;
+			if (entry && entry->place.text_offset < end &&
+			    place->text_offset < entry->place.text_offset +
+						 entry->place.text_size) {
+				end = entry->place.text_offset;
 				moved = true;
+				break;
 			}
 		}
 	} while (moved);
-	return offset;
+	return true;
 }
 
 /*
- * The highest free pages below which the data's alignment holds, when its text
- * is at @text.
+ * The lowest free pages that keep the data's alignment, when linked address 0
+ * of its library is at @base of the group.
  */
-static uint64_t find_data(const struct image_index *index, uint32_t group,
-			  const struct image_entry *self,
-			  const struct image_source *source, uint64_t text,
-			  uint64_t size)
+static bool find_data(const struct image_index *index,
+		      const struct image_entry *self,
+		      const struct image_source *source, uint64_t base,
+		      struct image_place *place)
 {
 	/* The displacement is a multiple of the alignment. */
-	uint64_t phase = (text - source->shape.text_vaddr +
-			  source->shape.data_vaddr) & (source->data_align - 1);
-	uint64_t end = IMAGE_GROUP_SIZE, offset;
+	uint64_t align = source->data_align;
+	uint64_t phase = (base + source->shape.data_vaddr) & (align - 1);
+	uint64_t start = IMAGE_GROUP_MIDDLE;
 	bool moved;
 
 	do {
 		moved = false;
-		if (end < size + source->data_align)
-			return 0;
-		offset = mshare_round_down(end - size - phase,
-					   source->data_align) + phase;
+		place->data_offset = mshare_round_down(start, align) + phase;
+		if (place->data_offset < start)
+			place->data_offset += align;
+		if (place->data_offset + place->data_size > IMAGE_GROUP_SIZE)
+			return false;
 		for (size_t i = 0; i < index->count; i++) {
-			const struct image_entry *entry = other(index, i, group,
-								self);
+			const struct image_entry *entry =
+				other(index, i, place->group, self);
+			uint64_t end;
 
-			if (entry &&
-			    entry->place.data_offset < offset + size &&
-			    offset < entry->place.data_offset +
-				     entry->place.data_size) {
-				end = entry->place.data_offset;
+			if (!entry)
+				continue;
+			end = entry->place.data_offset + entry->place.data_size;
+			if (place->data_offset < end &&
+			    entry->place.data_offset <
+				    place->data_offset + place->data_size) {
+				start = end;
 				moved = true;
+				break;
 			}
 		}
 	} while (moved);
-	return offset;
-}
-
-static bool fits(const struct image_index *index,
-		 const struct image_entry *self, const struct image_place *place)
-{
-	uint64_t text_end = place->text_offset + place->text_size;
-
-	if (!place->data_offset || text_end > place->data_offset)
-		return false;
-	for (size_t i = 0; i < index->count; i++) {
-		const struct image_entry *entry = other(index, i, place->group,
-							self);
-
-		if (entry && (text_end > entry->place.data_offset ||
-			      place->data_offset < entry->place.text_offset +
-						   entry->place.text_size))
-			return false;
-	}
 	return true;
 }
 
@@ -149,14 +141,11 @@ int image_index_place(const struct image_index *index, const char *path,
 		*place = self->place;
 		return 0;
 	}
-	for (; place->group <= groups; place->group++) {
-		place->text_offset = find_text(index, place->group, self,
-					       place->text_size);
-		place->data_offset = find_data(index, place->group, self, source,
-					       place->text_offset + head,
-					       place->data_size);
-		if (fits(index, self, place))
+	for (; place->group <= groups; place->group++)
+		if (find_text(index, self, place) &&
+		    find_data(index, self, source,
+			      place->text_offset + head - shape->text_vaddr,
+			      place))
 			return 0;
-	}
 	return -EFBIG;
 }
