@@ -12,6 +12,7 @@
 
 #include "fail.h"
 #include "format.h"
+#include "image-order.h"
 #include "image-verbs.h"
 #include "json.h"
 #include "progress.h"
@@ -188,6 +189,7 @@ int image_build(const struct image_request *request)
 	if (result)
 		fail(result, "%s", request->directory);
 	files_find(request, &files);
+	order_by_use(files.paths, files.count);
 	progress_begin(&progress, files.bytes);
 	for (size_t i = 0; i < files.count; i++) {
 		build(&work, files.paths[i]);

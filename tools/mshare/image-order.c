@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * In which order images are made: which libraries programs load.
+ */
+#include <dirent.h>
+#include <err.h>
+#include <fcntl.h>
+#include <gelf.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "image-order.h"
+#include "ldcache.h"
+#include "mshare.h"
+
+#define PROGRAM_DIRECTORIES	{ "/usr/bin", "/usr/sbin" }
+
+/* Data that shall not lie between that of others */
+#define LARGE_DATA		(MSHARE_WINDOW_SIZE / 2)
+
+/** struct names - what a file says it needs */
+struct names {
+	char **list;
+	size_t count;
+};
+
+/**
+ * struct node - a library in the order
+ * @path:   of struct order's caller
+ * @names:  what it needs
+ * @data:   bytes of writable segments in memory
+ * @users:  programs that load it
+ * @seen:   the last program that was found to
+ */
+struct node {
+	char *path;
+	struct names names;
+	uint64_t data;
+	unsigned int users;
+	unsigned int seen;
+};
+
+/** struct alias - a name in ld.so's cache, and the file it stands for */
+struct alias {
+	char *name;
+	struct node *node;
+};
+
+/**
+ * struct order - libraries, and how they are found
+ * @nodes:    sorted by path while users are counted
+ * @count:    how many
+ * @aliases:  sorted by name once all are there
+ * @naliases: how many
+ * @programs: counted so far
+ */
+struct order {
+	struct node *nodes;
+	size_t count;
+	struct alias *aliases;
+	size_t naliases;
+	unsigned int programs;
+};
+
+/* ---- what is in a file ------------------------------------------------- */
+
+static void add_name(struct names *names, const char *name)
+{
+	char **list = reallocarray(names->list, names->count + 1,
+				   sizeof(*list));
+
+	if (!list)
+		err(1, NULL);
+	names->list = list;
+	list[names->count] = strdup(name);
+	if (!list[names->count++])
+		err(1, NULL);
+}
+
+static void free_names(struct names *names)
+{
+	for (size_t i = 0; i < names->count; i++)
+		free(names->list[i]);
+	free(names->list);
+}
+
+static void read_needed(Elf *elf, struct names *names)
+{
+	GElf_Shdr header;
+	Elf_Scn *section = NULL;
+	Elf_Data *data;
+	GElf_Dyn dyn;
+
+	while ((section = elf_nextscn(elf, section))) {
+		if (!gelf_getshdr(section, &header) ||
+		    header.sh_type != SHT_DYNAMIC)
+			continue;
+		data = elf_getdata(section, NULL);
+		for (int i = 0; data && gelf_getdyn(data, i, &dyn); i++) {
+			const char *name = dyn.d_tag == DT_NEEDED ?
+				elf_strptr(elf, header.sh_link, dyn.d_un.d_val) :
+				NULL;
+
+			if (name)
+				add_name(names, name);
+		}
+	}
+}
+
+static uint64_t data_size(Elf *elf)
+{
+	GElf_Phdr phdr;
+	uint64_t size = 0;
+	size_t count;
+
+	if (elf_getphdrnum(elf, &count))
+		return 0;
+	for (size_t i = 0; i < count; i++)
+		if (gelf_getphdr(elf, (int)i, &phdr) &&
+		    phdr.p_type == PT_LOAD && (phdr.p_flags & PF_W))
+			size += phdr.p_memsz;
+	return size;
+}
+
+/* What is no ELF file needs nothing, and what cannot be read. */
+static void read_file(const char *path, struct names *names, uint64_t *data)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	Elf *elf = NULL;
+
+	if (fd < 0)
+		return;
+	elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
+	if (elf && elf_kind(elf) == ELF_K_ELF &&
+	    gelf_getclass(elf) == ELFCLASS64) {
+		read_needed(elf, names);
+		if (data)
+			*data = data_size(elf);
+	}
+	elf_end(elf);
+	close(fd);
+}
+
+/* ---- from names to libraries ------------------------------------------- */
+
+static int by_path(const void *a, const void *b)
+{
+	return strcmp(((const struct node *)a)->path,
+		      ((const struct node *)b)->path);
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct alias *)a)->name,
+		      ((const struct alias *)b)->name);
+}
+
+static void add_alias(const char *path, void *arg)
+{
+	struct order *order = arg;
+	struct node key = { .path = realpath(path, NULL) }, *node;
+	struct alias *aliases;
+
+	node = key.path ? bsearch(&key, order->nodes, order->count,
+				  sizeof(key), by_path) : NULL;
+	free(key.path);
+	if (!node)
+		return;
+	aliases = reallocarray(order->aliases, order->naliases + 1,
+			       sizeof(*aliases));
+	if (!aliases)
+		err(1, NULL);
+	order->aliases = aliases;
+	aliases[order->naliases++] = (struct alias) {
+		strdup(strrchr(path, '/') + 1), node,
+	};
+	if (!aliases[order->naliases - 1].name)
+		err(1, NULL);
+}
+
+static struct node *find_node(const struct order *order, char *name)
+{
+	const struct alias key = { .name = name };
+	const struct alias *alias;
+
+	if (!order->naliases)
+		return NULL;
+	alias = bsearch(&key, order->aliases, order->naliases, sizeof(key),
+			by_name);
+	return alias ? alias->node : NULL;
+}
+
+/* ---- who uses what ----------------------------------------------------- */
+
+/* No deeper than there are libraries: each is entered once for a program. */
+static void count_user(const struct order *order, const struct names *names)
+{
+	for (size_t i = 0; i < names->count; i++) {
+		struct node *node = find_node(order, names->list[i]);
+
+		if (!node || node->seen == order->programs)
+			continue;
+		node->seen = order->programs;
+		node->users++;
+		count_user(order, &node->names);
+	}
+}
+
+static void count_program(struct order *order, const char *path)
+{
+	struct names names = { 0 };
+
+	order->programs++;
+	read_file(path, &names, NULL);
+	count_user(order, &names);
+	free_names(&names);
+}
+
+static void count_programs(struct order *order, const char *directory)
+{
+	DIR *dir = opendir(directory);
+	struct dirent *entry;
+	struct stat st;
+	char *path;
+
+	while (dir && (entry = readdir(dir))) {
+		if (asprintf(&path, "%s/%s", directory, entry->d_name) < 0)
+			err(1, NULL);
+		if (!stat(path, &st) && S_ISREG(st.st_mode))
+			count_program(order, path);
+		free(path);
+	}
+	if (dir)
+		closedir(dir);
+}
+
+/* ---- the order --------------------------------------------------------- */
+
+static int by_use(const void *a, const void *b)
+{
+	const struct node *one = a, *other = b;
+	bool large = one->data >= LARGE_DATA;
+
+	if (large != (other->data >= LARGE_DATA))
+		return large ? 1 : -1;
+	if (one->users != other->users)
+		return one->users > other->users ? -1 : 1;
+	return strcmp(one->path, other->path);
+}
+
+static void read_libraries(struct order *order, char **paths)
+{
+	for (size_t i = 0; i < order->count; i++) {
+		struct node *node = &order->nodes[i];
+
+		node->path = paths[i];
+		read_file(node->path, &node->names, &node->data);
+	}
+	qsort(order->nodes, order->count, sizeof(*order->nodes), by_path);
+	for_each_cached(add_alias, order);
+	if (order->naliases)
+		qsort(order->aliases, order->naliases, sizeof(*order->aliases),
+		      by_name);
+}
+
+static void forget(struct order *order)
+{
+	for (size_t i = 0; i < order->count; i++)
+		free_names(&order->nodes[i].names);
+	for (size_t i = 0; i < order->naliases; i++)
+		free(order->aliases[i].name);
+	free(order->aliases);
+	free(order->nodes);
+}
+
+void order_by_use(char **paths, size_t count)
+{
+	static const char *const directories[] = PROGRAM_DIRECTORIES;
+	struct order order = { .count = count };
+
+	elf_version(EV_CURRENT);
+	order.nodes = calloc(count ? count : 1, sizeof(*order.nodes));
+	if (!order.nodes)
+		err(1, NULL);
+	read_libraries(&order, paths);
+	for (size_t i = 0; i < sizeof(directories) / sizeof(*directories); i++)
+		count_programs(&order, directories[i]);
+	qsort(order.nodes, count, sizeof(*order.nodes), by_use);
+	for (size_t i = 0; i < count; i++)
+		paths[i] = order.nodes[i].path;
+	forget(&order);
+}
