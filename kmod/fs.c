@@ -293,6 +293,8 @@ static int msharefs_fill_super(struct super_block *sb, struct fs_context *fc)
 	sb->s_blocksize = PAGE_SIZE;
 	sb->s_blocksize_bits = PAGE_SHIFT;
 	sb->s_time_gran = 1;
+	/* No file system upon it: a region's mmap calls that of a data file. */
+	sb->s_stack_depth = FILESYSTEM_MAX_STACK_DEPTH;
 	sb->s_op = &msharefs_super_ops;
 
 	root = new_inode_at(sb, NULL, S_IFDIR | 0755);

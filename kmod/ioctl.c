@@ -135,6 +135,45 @@ out:
 	return ret;
 }
 
+static int check_data(const struct mshare_region *region,
+		      const struct mshare_data *data)
+{
+	if (data->reserved || !data->size || offset_in_page(data->size) ||
+	    offset_in_page(data->offset) ||
+	    !IS_ALIGNED(data->region_offset, MSHARE_WINDOW_SIZE))
+		return -EINVAL;
+	if (data->region_offset < MSHARE_WINDOW_SIZE ||
+	    data->region_offset > region->size ||
+	    data->size > region->size - data->region_offset)
+		return -ERANGE;
+	return 0;
+}
+
+static int do_set_data(struct file *file, const void __user *arg)
+{
+	struct mshare_region *region = mshare_region_of(file);
+	struct mshare_data data;
+	struct file *mapped;
+	int ret = may_populate(file);
+
+	if (ret)
+		return ret;
+	if (copy_from_user(&data, arg, sizeof(data)))
+		return -EFAULT;
+	mapped = fget(data.fd);
+	ret = lock_unsealed(file);
+	if (ret)
+		goto out;
+	ret = check_data(region, &data);
+	if (!ret)
+		ret = mapped ? mshare_zone_add(region, mapped, &data) : -EBADF;
+	unlock(file);
+out:
+	if (mapped)
+		fput(mapped);
+	return ret;
+}
+
 static int unmap_library(struct mshare_region *region,
 			 const struct mshare_unmap *unmap)
 {
@@ -290,6 +329,8 @@ long mshare_ioctl(struct file *file, unsigned int cmd, unsigned long ptr)
 	switch (cmd) {
 	case MSHAREFS_CREATE_MAPPING:
 		return do_create_mapping(file, arg);
+	case MSHAREFS_SET_DATA:
+		return do_set_data(file, arg);
 	case MSHAREFS_UNMAP:
 		return do_unmap(file, arg);
 	case MSHAREFS_DONATE:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * mmap of a region: pads, texts and the catalog.
+ * mmap of a region: pads, texts, data and the catalog.
  */
 #include <linux/file.h>
 #include <linux/personality.h>
@@ -165,6 +165,17 @@ static int map_catalog(struct mshare_region *region, struct file *file,
 	return generic_file_mmap(file, vma);
 }
 
+static int map_data(struct mshare_region *region, struct vm_area_struct *vma)
+{
+	int ret = mshare_zone_map(region, vma);
+
+	if (ret == -EAGAIN)
+		return refuse(region, MSHARE_REFUSALS_RETIRED);
+	if (!ret)
+		mshare_count(region, MSHARE_DATA_MAPPINGS, 1);
+	return ret;
+}
+
 /**
  * mshare_mmap() - ->mmap of a region; msharefs.h says what it takes and gives
  * @file: the region's file
@@ -176,7 +187,9 @@ int mshare_mmap(struct file *file, struct vm_area_struct *vma)
 	unsigned long prot = vma->vm_flags & (VM_READ | VM_WRITE | VM_EXEC);
 	int ret;
 
-	if ((vma->vm_flags & VM_MAYSHARE) || (prot & VM_WRITE))
+	if (vma->vm_flags & VM_MAYSHARE)
+		return -EACCES;
+	if ((prot & VM_WRITE) && prot != (VM_READ | VM_WRITE))
 		return -EACCES;
 	if (!mshare_sealed(region))
 		return refuse(region, MSHARE_REFUSALS_UNSEALED);
@@ -184,6 +197,8 @@ int mshare_mmap(struct file *file, struct vm_area_struct *vma)
 		return refuse(region, MSHARE_REFUSALS_RETIRED);
 	if (prot == VM_READ)
 		return map_catalog(region, file, vma);
+	if (prot & VM_WRITE)
+		return map_data(region, vma);
 	if (prot && prot != (VM_READ | VM_EXEC))
 		return -EINVAL;
 	if ((vma->vm_pgoff << PAGE_SHIFT) + (vma->vm_end - vma->vm_start) >

@@ -14,12 +14,14 @@
  *
  *	inode of msharefs ---.
  *	library in use ------+-> region --> its libraries --> windows
- *	text VMA's file -----'
+ *	text VMA's file -----'         '--> its zones ------> data files
  *	text VMA ------------------> sharer --> links
+ *
+ * A data VMA (data.c) holds the zone's file alone, as if that had been opened.
  *
  * Locks, outermost first:
  *
- *	region inode's lock	mappings, catalog and size until the seal
+ *	region inode's lock	mappings, zones, catalog and size until the seal
  *	mmap_lock or VMA lock	of a sharer: its VMAs, sharer registration
  *	mmu notifier sequences	host's and sharer's: see window.c
  *	window->lock		links of a window, their flags
@@ -73,7 +75,8 @@ enum mshare_state {
  * @shadow:	where in @host each text is mapped a second time
  * @libraries:	by the index of each library's first window; entries stay
  *		until the region is freed
- * @users_lock:	users and retired of the libraries
+ * @zones:	struct mshare_zone; entries stay until the region is freed
+ * @users_lock:	users and retired of the libraries, files of the zones
  * @opens:	descriptors of the file
  * @snapshots_lock: @snapshots
  * @snapshots:	private pages a fault may still hold locked (fault.c)
@@ -90,6 +93,7 @@ struct mshare_region {
 	struct mm_struct *host;
 	unsigned long shadow;
 	struct xarray libraries;
+	struct list_head zones;
 	spinlock_t users_lock;
 	atomic_t opens;
 	spinlock_t snapshots_lock;
@@ -109,6 +113,23 @@ struct mshare_segment {
 	unsigned long offset;
 	unsigned long size;
 	unsigned long prot;
+};
+
+/**
+ * struct mshare_zone - one SET_DATA
+ * @list:	in region->zones
+ * @offset:	region offset, a multiple of the window
+ * @size:	bytes, whole pages
+ * @pgoff:	page offset of the first byte in the file
+ * @file:	the file, which nobody writes; NULL once the region has retired;
+ *		under region->users_lock
+ */
+struct mshare_zone {
+	struct list_head list;
+	unsigned long offset;
+	unsigned long size;
+	pgoff_t pgoff;
+	struct file *file;
 };
 
 /**
@@ -275,6 +296,8 @@ void mshare_region_retire(struct mshare_region *region);
 int mshare_region_seal(struct mshare_region *region);
 struct mshare_library *mshare_library_at(struct mshare_region *region,
 					 unsigned long offset);
+bool mshare_library_in(struct mshare_region *region, unsigned long offset,
+		       unsigned long size);
 int mshare_library_map(struct mshare_region *region, struct file *file,
 		       struct mshare_segment *segment, pgoff_t pgoff,
 		       unsigned long prot, unsigned long flags);
@@ -289,6 +312,15 @@ static inline bool mshare_sealed(const struct mshare_region *region)
 	/* Pairs with the release in mshare_region_seal(). */
 	return smp_load_acquire(&region->state) == MSHARE_STATE_SEALED;
 }
+
+/* data.c */
+int mshare_zone_add(struct mshare_region *region, struct file *file,
+		    const struct mshare_data *data);
+bool mshare_zone_in(const struct mshare_region *region, unsigned long offset,
+		    unsigned long size);
+int mshare_zone_map(struct mshare_region *region, struct vm_area_struct *vma);
+void mshare_zones_release(struct mshare_region *region);
+void mshare_zones_free(struct mshare_region *region);
 
 /* host.c */
 int mshare_host_donate(struct mshare_region *region, unsigned long start);

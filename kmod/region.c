@@ -6,8 +6,8 @@
  * A region lives while it has a name, an open descriptor or a mapping: its
  * inode and each text file of its libraries hold it.  When it loses its name
  * it retires: no new mappings, and the host lets go of each library as soon
- * as that has no user, so that nobody's disk blocks or file system are held by
- * a region nobody uses.  Libraries stay in region->libraries, empty, until the
+ * as that has no user, and of data at once (data.c), so that nobody's disk
+ * blocks or file system are held by a region nobody uses.  Libraries stay in region->libraries, empty, until the
  * region is freed: no lock is needed to look one up.
  */
 #include <linux/file.h>
@@ -55,6 +55,7 @@ struct mshare_region *mshare_region_alloc(void)
 		return NULL;
 	kref_init(&region->ref);
 	xa_init(&region->libraries);
+	INIT_LIST_HEAD(&region->zones);
 	spin_lock_init(&region->users_lock);
 	spin_lock_init(&region->snapshots_lock);
 	INIT_LIST_HEAD(&region->snapshots);
@@ -116,6 +117,7 @@ static void region_release(struct kref *ref)
 	xa_for_each(&region->libraries, index, lib)
 		free_library(lib);
 	xa_destroy(&region->libraries);
+	mshare_zones_free(region);
 	if (region->host)
 		mmput_async(region->host);
 	kfree(region);
@@ -172,6 +174,25 @@ static unsigned long first_window(unsigned long offset)
 static unsigned long last_window(unsigned long offset, unsigned long size)
 {
 	return (offset + size - 1) / MSHARE_WINDOW_SIZE;
+}
+
+/**
+ * mshare_library_in() - does a library have one of the windows of a range?
+ * @region: the region, its inode locked
+ * @offset: region offset of the range
+ * @size: its bytes
+ */
+bool mshare_library_in(struct mshare_region *region, unsigned long offset,
+		       unsigned long size)
+{
+	struct mshare_library *lib;
+	unsigned long index;
+
+	xa_for_each_range(&region->libraries, index, lib, 0,
+			  last_window(offset, size))
+		if (lib->first + lib->nr_windows > first_window(offset))
+			return true;
+	return false;
 }
 
 /*
@@ -246,7 +267,7 @@ static int extend_library(struct mshare_library *lib, unsigned long offset,
  * @prot: PROT_READ, or with PROT_EXEC
  * @flags: MAP_SHARED, or with MAP_POPULATE
  *
- * Return: 0; -EEXIST if another library or mapping is there; -EINVAL if the
+ * Return: 0; -EEXIST if another library, mapping or data is there; -EINVAL if the
  * file's pages cannot be shared; -ENOMEM; or what mmap gives.
  */
 int mshare_library_map(struct mshare_region *region, struct file *file,
@@ -256,6 +277,8 @@ int mshare_library_map(struct mshare_region *region, struct file *file,
 	struct mshare_library *lib;
 	int ret;
 
+	if (mshare_zone_in(region, segment->offset, segment->size))
+		return -EEXIST;
 	lib = find_library(region, file, segment->offset, segment->size, pgoff);
 	if (IS_ERR(lib))
 		return PTR_ERR(lib);
@@ -460,6 +483,7 @@ void mshare_region_retire(struct mshare_region *region)
 	unsigned long index;
 
 	WRITE_ONCE(region->retired, true);
+	mshare_zones_release(region);
 	if (!mshare_sealed(region))
 		return;
 	xa_for_each(&region->libraries, index, lib)

@@ -38,6 +38,7 @@ void mshare_info_fill(struct mshare_region *region, struct mshare_info *info)
 void mshare_stat_fill(struct mshare_region *region, struct mshare_stat *stat)
 {
 	struct mshare_library *lib;
+	struct mshare_zone *zone;
 	unsigned long index;
 	unsigned int i;
 
@@ -52,6 +53,8 @@ void mshare_stat_fill(struct mshare_region *region, struct mshare_stat *stat)
 		stat->sharers += atomic_long_read(&lib->sharers);
 		stat->attached += atomic_long_read(&lib->attached);
 	}
+	list_for_each_entry(zone, &region->zones, list)
+		stat->data_size += zone->size;
 }
 
 /**

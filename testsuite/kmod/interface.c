@@ -49,6 +49,7 @@ static const struct {
 	{ MSHAREFS_LIBRARY_STAT, "LIBRARY_STAT" },
 	{ MSHAREFS_PROCESS_STAT, "PROCESS_STAT" },
 	{ MSHAREFS_WINDOW_DUMP, "WINDOW_DUMP" }, { MSHAREFS_UNSHARE, "UNSHARE" },
+	{ MSHAREFS_SET_DATA, "SET_DATA" },
 };
 
 #define NR_IOCTLS (sizeof(ioctls) / sizeof(*ioctls))

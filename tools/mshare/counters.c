@@ -70,4 +70,6 @@ const struct counter counters[MSHARE_NR_COUNTERS] = {
 		"TLB shootdowns" },
 	[MSHARE_FLUSHED_CPUS] = { "flushed_cpus",
 		"CPUs they asked to flush" },
+	[MSHARE_DATA_MAPPINGS] = { "data_mappings",
+		"mappings made of data zones" },
 };

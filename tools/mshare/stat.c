@@ -101,6 +101,7 @@ static struct json_object *describe(const struct mshare_region *region,
 	json_set_number(object, "stale", stale);
 	json_set_number(object, "libraries_mapped", stat.libraries);
 	json_set_number(object, "windows", stat.windows);
+	json_set_number(object, "data_size", stat.data_size);
 	json_set_number(object, "host_pgtables", stat.host_pgtables);
 	json_set_number(object, "sharers", stat.sharers);
 	json_set_number(object, "attached", stat.attached);
@@ -120,7 +121,7 @@ static void print_head(struct json_object *region)
 		if (!strcmp(key, "start"))
 			printf("%#lx\n", json_object_get_uint64(value));
 		else if (!strcmp(key, "size") || !strcmp(key, "catalog_size") ||
-			 !strcmp(key, "host_pgtables"))
+			 !strcmp(key, "data_size") || !strcmp(key, "host_pgtables"))
 			puts(format_size(json_object_get_uint64(value)).text);
 		else
 			puts(json_object_get_string(value));

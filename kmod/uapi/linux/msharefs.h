@@ -8,6 +8,7 @@
  *	ftruncate(fd, size)			multiple of MSHARE_WINDOW_SIZE
  *	ioctl(fd, MSHAREFS_DONATE, ...)		from a child, which then exits
  *	ioctl(fd, MSHAREFS_CREATE_MAPPING, ...)	once per ELF segment
+ *	ioctl(fd, MSHAREFS_SET_DATA, ...)	once per data zone, if any
  *	pwrite(fd, catalog, n, MSHARE_CATALOG_OFFSET)
  *	ioctl(fd, MSHAREFS_SEAL)
  *	rename("/sys/fs/mshare/.new", "/sys/fs/mshare/system")
@@ -21,13 +22,18 @@
  *		library's text in the region
  *   pad	PROT_NONE, any page-aligned offset and length: claims addresses
  *   catalog	PROT_READ, inside the catalog
+ *   data	PROT_READ|PROT_WRITE, inside one data zone
  *
  * The address of a text and its offset must agree modulo MSHARE_WINDOW_SIZE.
  * Errors of mmap: EINVAL for any other offset, length, protection or address,
- * EACCES for MAP_SHARED or write access, EAGAIN when the region is not sealed
- * or retired, or the process has locked memory or MCL_FUTURE, a finite
- * RLIMIT_AS, READ_IMPLIES_EXEC or a secondary MMU (KVM, SVA): load the library
- * as if there was no region.
+ * EACCES for MAP_SHARED, or write access without read or with execute access,
+ * EAGAIN when the region is not sealed or retired.  Texts and pads give EAGAIN
+ * also when the process has locked memory or MCL_FUTURE, a finite RLIMIT_AS,
+ * READ_IMPLIES_EXEC or a secondary MMU (KVM, SVA): load the library as if there
+ * was no region.
+ *
+ * Mapped data is a private mapping of the zone's file like any other: nothing
+ * of it is shared but the file's page cache, and it does not hold the region.
  *
  * A mapped text or pad is a private mapping.  mshare(7) says what each call does
  * to it; these differ from a private mapping of the library's file:
@@ -135,6 +141,35 @@ struct mshare_create {
 };
 
 /**
+ * struct mshare_data - MSHAREFS_SET_DATA: give a part of a region data
+ * @region_offset: where the zone begins, a multiple of MSHARE_WINDOW_SIZE
+ * @size:	bytes of the zone, whole pages
+ * @offset:	where in the file, page-aligned
+ * @fd:		the file, opened O_RDONLY
+ * @reserved:	0
+ *
+ * Makes [@region_offset, +@size) a data zone: what of it is mapped is a private
+ * mapping of the file.  No window has data of two zones, or data and text.  Until
+ * the region is retired its file cannot be opened for writing or truncated
+ * (ETXTBSY), as that of a running program; then the region lets go of it.
+ *
+ * EPERM: no CAP_SYS_ADMIN, or sealed.  EBADF: region not opened for writing,
+ * or bad @fd.  EACCES: the file is not as MSHAREFS_CREATE_MAPPING wants it, or
+ * is not root's, or may be written by group or others.  EINVAL: alignment, @size
+ * is 0, @reserved, or a file that cannot be mapped (hugetlbfs, DAX, a region).
+ * ERANGE: outside the region or in its first window, or beyond the end of the
+ * file.  EEXIST: one of the windows belongs to a library or to another zone.
+ * ENXIO: no host mm.  ETXTBSY: somebody may write to the file.  ENOMEM.
+ */
+struct mshare_data {
+	__u64 region_offset;
+	__u64 size;
+	__u64 offset;
+	__s32 fd;
+	__u32 reserved;
+};
+
+/**
  * struct mshare_unmap - MSHAREFS_UNMAP: take a library out of a region
  * @region_offset: any offset inside the library's text
  * @size:	0, or the size of the library's text
@@ -236,6 +271,9 @@ enum mshare_counter {
 	MSHARE_FLUSHES,
 	MSHARE_FLUSHED_CPUS,
 
+	/* Mappings of data zones that were made */
+	MSHARE_DATA_MAPPINGS,
+
 	MSHARE_NR_COUNTERS
 };
 
@@ -245,6 +283,7 @@ enum mshare_counter {
  * struct mshare_stat - MSHAREFS_STAT: what a region is doing
  * @libraries:	libraries in the region
  * @windows:	windows of text in the region
+ * @data_size:	bytes of its data zones
  * @host_pgtables: bytes of page tables the host mm holds: shared by everyone
  * @sharers:	(process, library) pairs that can attach at the moment
  * @attached:	(process, window) pairs linked at the moment
@@ -257,6 +296,7 @@ enum mshare_counter {
 struct mshare_stat {
 	__u64 libraries;
 	__u64 windows;
+	__u64 data_size;
 	__u64 host_pgtables;
 	__u64 sharers;
 	__u64 attached;
@@ -377,5 +417,6 @@ struct mshare_window_dump {
 #define MSHAREFS_PROCESS_STAT	_IOWR('x', 20, struct mshare_process_stat)
 #define MSHAREFS_WINDOW_DUMP	_IOWR('x', 21, struct mshare_window_dump)
 #define MSHAREFS_UNSHARE	_IOWR('x', 22, struct mshare_unshare)
+#define MSHAREFS_SET_DATA	_IOW('x', 23, struct mshare_data)
 
 #endif /* _UAPI_LINUX_MSHAREFS_H */
