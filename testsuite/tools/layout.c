@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Layouts and catalogs of made-up libraries, many at random: what layout.c and
+ * Layouts and catalogs of made-up paired libraries, many at random: what layout.c and
  * catalog-build.c promise, and that ld.so's own code finds each library where
  * it was put.
  */
@@ -59,6 +59,7 @@ static void make_set(struct set *set, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		make_elf(&set->elves[i]);
 		set->places[i].elf = &set->elves[i];
+		set->places[i].placement = MSHARE_PAIRED;
 	}
 }
 

@@ -122,8 +122,6 @@ static const char *distrust(int fd, const struct stat *file, const char *given,
 		return "has an access control list";
 	if (fstatvfs(fd, &fs) || (fs.f_flag & ST_NOEXEC))
 		return "on a file system mounted noexec";
-	if (!is_settled(file))
-		return "changed less than 2 seconds ago";
 	if (has_verity(fd))
 		return "verified by fs-verity";
 	if (has_xattr(fd, "security.ima"))
@@ -133,8 +131,8 @@ static const char *distrust(int fd, const struct stat *file, const char *given,
 	return NULL;
 }
 
-bool is_trusted(int fd, const struct stat *file, const char *given,
-		const char *path, char *why, size_t why_size)
+bool is_public(int fd, const struct stat *file, const char *given,
+	       const char *path, char *why, size_t why_size)
 {
 	const char *reason = distrust(fd, file, given, path);
 	char directory[4096];
@@ -149,4 +147,15 @@ bool is_trusted(int fd, const struct stat *file, const char *given,
 		return false;
 	}
 	return true;
+}
+
+bool is_trusted(int fd, const struct stat *file, const char *given,
+		const char *path, char *why, size_t why_size)
+{
+	if (!is_public(fd, file, given, path, why, why_size))
+		return false;
+	if (is_settled(file))
+		return true;
+	snprintf(why, why_size, "changed less than 2 seconds ago");
+	return false;
 }

@@ -47,6 +47,7 @@ int mshare_builder_add(struct mshare_builder *builder, const struct stat *file,
 {
 	struct mshare_catalog_entry *entries;
 	size_t path_offset = builder->strings_size;
+	bool is_split = place->placement == MSHARE_SPLIT;
 
 	entries = reallocarray(builder->entries, builder->count + 1,
 			       sizeof(*entries));
@@ -62,12 +63,14 @@ int mshare_builder_add(struct mshare_builder *builder, const struct stat *file,
 		.file_size = (uint64_t)file->st_size,
 		.ctime_sec = file->st_ctim.tv_sec,
 		.ctime_nsec = (uint32_t)file->st_ctim.tv_nsec,
-		.placement = MSHARE_PAIRED,
+		.placement = place->placement,
 		.text_offset = place->text_offset,
 		.text_file_offset = place->elf->text_offset,
 		.text_size = place->elf->text_size,
 		.claim_offset = place->claim_offset,
 		.claim_size = place->claim_size,
+		.data_offset = is_split ? place->data_offset : 0,
+		.data_size = is_split ? place->data_size : 0,
 		.path = (uint32_t)path_offset,
 	};
 	return 0;

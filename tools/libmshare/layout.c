@@ -2,21 +2,25 @@
 /*
  * Where each library goes, and where the region goes.
  *
- *	window	|  catalog  |  ....text  |   text   |data...  | ..text |data
- *		^ start      ^ claim of one library        ^   ^ claim of the next
+ *	catalog | group of images | paired | paired | ... | next group | ...
+ *
+ *	paired	|  ....text  |   text   |data...  |	the claim of one library
  *
  * What is kept here:
  *   - the first window is the catalog's;
- *   - no two libraries share a window, and no library's text shares one with
- *     its data: what is free in the text's windows is at their head, so that
- *     the data, which each process has for itself, begins at a boundary.
+ *   - no two libraries share a window of text, and no library's text shares
+ *     one with data.  What is free in the text's windows of a paired library
+ *     is at their head, so that the data, which each process has for itself,
+ *     begins at a boundary;
+ *   - a group of images lies inside one aligned GiB, its libraries as far from
+ *     each other as it says.
  */
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <sys/random.h>
 
-#include "mshare.h"
+#include "groups.h"
 
 /*
  * Where regions may be: in the PGD slot of the stack (so that they need no
@@ -28,6 +32,22 @@
 #define RANGE_END	0x7fe000000000UL
 #define USER_END	0x7ffffffff000UL
 
+/**
+ * struct arrangement - a region that is being laid out
+ * @places:  all libraries
+ * @count:   how many
+ * @layout:  the region
+ * @groups:  where each group of images is in it
+ * @ngroups: how many
+ */
+struct arrangement {
+	struct mshare_place *places;
+	size_t count;
+	struct mshare_layout *layout;
+	struct mshare_range groups[MSHARE_GROUPS_MAX];
+	size_t ngroups;
+};
+
 /*
  * Choose the library's address so that a window begins between the end of
  * its text and its data.  The address of a library (what ld.so adds to the
@@ -36,24 +56,100 @@
  * all that are aligned to a page.  mshare_elf_inspect() saw to it that the
  * text ends at or below data_vaddr - shift.
  */
-static uint64_t place_one(struct mshare_place *place, uint64_t offset)
+static void place_paired(struct mshare_place *place, uint64_t offset)
 {
 	const struct mshare_elf *elf = place->elf;
 	uint64_t shift = elf->data_vaddr & (elf->align - 1);
 	uint64_t head = elf->data_vaddr - shift - elf->text_vaddr;
 	uint64_t boundary = offset + mshare_round_up(head, MSHARE_WINDOW_SIZE);
-	uint64_t text_end, claim_end;
+	uint64_t text_end = boundary - head + elf->text_size;
 
 	place->text_offset = boundary - head;
-	text_end = place->text_offset + elf->text_size;
-	claim_end = boundary + shift + elf->end_vaddr - elf->data_vaddr;
-
+	place->data_offset = boundary + shift;
+	place->data_size = elf->end_vaddr - elf->data_vaddr;
 	place->claim_offset = mshare_round_down(place->text_offset,
 						MSHARE_WINDOW_SIZE);
-	place->claim_size = claim_end - place->claim_offset;
+	place->claim_size = place->data_offset + place->data_size -
+			    place->claim_offset;
 	place->text_windows = (mshare_round_up(text_end, MSHARE_WINDOW_SIZE) -
 			       place->claim_offset) / MSHARE_WINDOW_SIZE;
-	return mshare_round_up(claim_end, MSHARE_WINDOW_SIZE);
+}
+
+static int place_all_paired(struct arrangement *at)
+{
+	for (size_t i = 0; i < at->count; i++) {
+		struct mshare_place *place = &at->places[i];
+
+		if (place->placement != MSHARE_PAIRED)
+			continue;
+		place_paired(place, at->layout->size);
+		at->layout->size = mshare_round_up(place->claim_offset +
+						   place->claim_size,
+						   MSHARE_WINDOW_SIZE);
+		if (at->layout->size > RANGE_END - RANGE_START)
+			return -EFBIG;
+	}
+	return 0;
+}
+
+/* @frame: what is added to offsets in the group; it may be below the region. */
+static void place_split(struct mshare_place *place, uint64_t frame)
+{
+	const struct mshare_elf *elf = place->elf;
+	const struct mshare_split *split = &place->split;
+
+	place->claim_offset = frame + split->text.start;
+	place->claim_size = split->text.end - split->text.start;
+	place->text_windows = place->claim_size / MSHARE_WINDOW_SIZE;
+	place->data_offset = frame + split->data.start;
+	place->data_size = split->data.end - split->data.start;
+	place->text_offset = place->data_offset -
+			     (elf->data_vaddr - elf->text_vaddr);
+}
+
+/* A group that would reach into another GiB begins with that one. */
+static void place_group(struct arrangement *at, uint32_t number)
+{
+	struct mshare_layout *layout = at->layout;
+	uint64_t size, offset = layout->size;
+	struct group group;
+
+	if (!measure_group(at->places, at->count, number, &group))
+		return;
+	size = group.windows.end - group.windows.start;
+	if (offset / MSHARE_GIB != (offset + size - 1) / MSHARE_GIB)
+		offset = mshare_round_up(offset, MSHARE_GIB);
+
+	for (size_t i = 0; i < at->count; i++)
+		if (at->places[i].placement == MSHARE_SPLIT &&
+		    at->places[i].split.group == number)
+			place_split(&at->places[i],
+				    offset - group.windows.start);
+	layout->zones[layout->nzones++] = (struct mshare_zone) {
+		.offset = offset + group.zone.start - group.windows.start,
+		.size = group.zone.end - group.zone.start,
+	};
+	at->groups[at->ngroups++] = (struct mshare_range) { offset, offset + size };
+	layout->size = offset + size;
+}
+
+/*
+ * The first group has what most programs use: with the catalog and, if they
+ * fit, the paired libraries in one GiB.
+ */
+static int arrange(struct arrangement *at)
+{
+	uint32_t number = 0;
+	int err;
+
+	at->layout->size = MSHARE_WINDOW_SIZE;
+	at->layout->nzones = 0;
+	while (number < MSHARE_GROUPS_MAX && !at->ngroups)
+		place_group(at, number++);
+	err = place_all_paired(at);
+	while (number < MSHARE_GROUPS_MAX)
+		place_group(at, number++);
+	return at->layout->size > RANGE_END - RANGE_START ? -EFBIG : err;
 }
 
 static int random_below(uint64_t limit, uint64_t *value)
@@ -68,45 +164,60 @@ static int random_below(uint64_t limit, uint64_t *value)
 	return 0;
 }
 
+static bool is_compact(const struct arrangement *at, uint64_t gibs,
+		       uint64_t phase)
+{
+	if (phase + at->layout->size > gibs * MSHARE_GIB)
+		return false;
+	for (size_t i = 0; i < at->ngroups; i++)
+		if ((phase + at->groups[i].start) / MSHARE_GIB !=
+		    (phase + at->groups[i].end - 1) / MSHARE_GIB)
+			return false;
+	return true;
+}
+
 /*
  * Any window boundary from which the region touches no more aligned GiB than
- * it must: each costs a process that uses it one page-table page.
+ * it must, and each group only one: each costs a process that uses it one
+ * page-table page.  They are @phases, the same in each GiB; the start of a GiB
+ * is always one.
  */
-static int draw_start(struct mshare_layout *layout)
+static int draw_start(const struct arrangement *at)
 {
+	struct mshare_layout *layout = at->layout;
 	uint64_t gibs = mshare_round_up(layout->size, MSHARE_GIB) / MSHARE_GIB;
 	uint64_t available = (RANGE_END - RANGE_START) / MSHARE_GIB;
-	uint64_t slots, slack, choice;
+	uint64_t phases[MSHARE_GIB / MSHARE_WINDOW_SIZE];
+	uint64_t count = 0, slots, choice;
 	int err;
 
 	if (gibs > available)
 		return -EFBIG;
-	slots = available - gibs + 1;
-	slack = (gibs * MSHARE_GIB - layout->size) / MSHARE_WINDOW_SIZE + 1;
-	err = random_below(slots * slack, &choice);
+	for (uint64_t phase = 0; phase < MSHARE_GIB; phase += MSHARE_WINDOW_SIZE)
+		if (is_compact(at, gibs, phase))
+			phases[count++] = phase;
+	slots = (available - gibs + 1) * count;
+	err = random_below(slots, &choice);
 	if (err)
 		return err;
 
-	layout->start = RANGE_START + choice / slack * MSHARE_GIB +
-			choice % slack * MSHARE_WINDOW_SIZE;
-	layout->entropy_bits = log2((double)(slots * slack));
+	layout->start = RANGE_START + choice / count * MSHARE_GIB +
+			phases[choice % count];
+	layout->entropy_bits = log2((double)slots);
 	return 0;
 }
 
 int mshare_layout(struct mshare_place *places, size_t count, uint64_t base,
 		  struct mshare_layout *layout)
 {
-	uint64_t offset = MSHARE_WINDOW_SIZE;
+	struct arrangement at = {
+		.places = places, .count = count, .layout = layout,
+	};
 	uint64_t last;
-	int err;
+	int err = arrange(&at);
 
-	for (size_t i = 0; i < count; i++) {
-		offset = place_one(&places[i], offset);
-		if (offset > RANGE_END - RANGE_START)
-			return -EFBIG;
-	}
-	layout->size = offset;
-
+	if (err)
+		return err;
 	if (base) {
 		if (base % MSHARE_WINDOW_SIZE || base >= USER_END ||
 		    layout->size > USER_END - base)
@@ -114,7 +225,7 @@ int mshare_layout(struct mshare_place *places, size_t count, uint64_t base,
 		layout->start = base;
 		layout->entropy_bits = 0;
 	} else {
-		err = draw_start(layout);
+		err = draw_start(&at);
 		if (err)
 			return err;
 	}

@@ -116,19 +116,90 @@ int mshare_elf_inspect_bytes(void *bytes, size_t size, struct mshare_elf *elf,
 /* ---- where libraries go ------------------------------------------------ */
 
 /**
+ * struct mshare_range - bytes, or addresses
+ * @start: the first
+ * @end:   behind the last
+ */
+struct mshare_range {
+	uint64_t start;
+	uint64_t end;
+};
+
+/*
+ * Images have their places in a group of one GiB, which only moves as a whole:
+ * how far a library's data is from its text stands in the text.
+ */
+#define MSHARE_GROUPS_MAX	64
+
+/**
+ * struct mshare_split - where an image is in its group
+ * @group: which, below MSHARE_GROUPS_MAX
+ * @text:  its text, in whole windows
+ * @data:  its data, in whole pages
+ */
+struct mshare_split {
+	uint32_t group;
+	struct mshare_range text;
+	struct mshare_range data;
+};
+
+/**
+ * mshare_split_measure() - find out what an image takes of its group
+ * @elf:	the shape of the image's file
+ * @group:	its group
+ * @offset:	where the windows of its text begin in the group
+ * @split:	receives it
+ *
+ * Return: 0; -ERANGE: no such group, or the image does not stay inside it.
+ */
+int mshare_split_measure(const struct mshare_elf *elf, uint32_t group,
+			 uint64_t offset, struct mshare_split *split);
+
+/**
+ * mshare_split_agrees() - whether an image can be used together with others
+ * @split:	the image
+ * @others:	those used already, in any group
+ * @count:	how many
+ *
+ * No two texts share a window, no two libraries' data a page, and the windows
+ * from a group's first data to its last have no text in them.
+ */
+bool mshare_split_agrees(const struct mshare_split *split,
+			 const struct mshare_split *others, size_t count);
+
+/**
  * struct mshare_place - one library in a layout
- * @elf:	in: its shape
+ * @elf:	in: its shape; that of its image, if it is split
+ * @placement:	in: MSHARE_PAIRED or MSHARE_SPLIT
+ * @split:	in, if it is split: where it is in its group
  * @claim_offset: out: window boundary where what the loader claims begins
- * @claim_size:	out: bytes claimed: text, data and bss
+ * @claim_size:	out: bytes claimed: text, data and bss; of a split library the
+ *		whole windows of its text
  * @text_offset: out: region offset of the text
  * @text_windows: out: windows the text touches
+ * @data_offset: out: region offset of the data's first page
+ * @data_size:	out: bytes of data, bss included
  */
 struct mshare_place {
 	const struct mshare_elf *elf;
+	enum mshare_placement_kind placement;
+	struct mshare_split split;
 	uint64_t claim_offset;
 	uint64_t claim_size;
 	uint64_t text_offset;
 	uint64_t text_windows;
+	uint64_t data_offset;
+	uint64_t data_size;
+};
+
+/**
+ * struct mshare_zone - windows that only hold data of split libraries
+ * @offset: where in the region
+ * @size:   bytes
+ */
+struct mshare_zone {
+	uint64_t offset;
+	uint64_t size;
 };
 
 /**
@@ -138,20 +209,27 @@ struct mshare_place {
  * @entropy_bits: log2 of the number of addresses @start was drawn from
  * @gibs:	aligned GiB the region touches: one private page-table page
  *		of each sharer for each that it uses
+ * @zones:	one for each group that is used
+ * @nzones:	how many
  */
 struct mshare_layout {
 	uint64_t start;
 	uint64_t size;
 	double entropy_bits;
 	unsigned int gibs;
+	struct mshare_zone zones[MSHARE_GROUPS_MAX];
+	size_t nzones;
 };
 
 /**
  * mshare_layout() - give each library its place, and the region its address
- * @places:	the libraries, in the order they shall lie
+ * @places:	the libraries; the paired ones in the order they shall lie
  * @count:	how many
  * @base:	the region's address, or 0 to draw one at random
  * @layout:	receives the region's address and size
+ *
+ * Those that are split agree with each other (mshare_split_agrees()).  Unless
+ * @base is given, each group lies inside one aligned GiB.
  *
  * Return: 0; -EINVAL: @base is not a window boundary in user space or the
  * region does not fit above it; -EFBIG: the libraries need more addresses

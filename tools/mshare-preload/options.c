@@ -5,14 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "data-file.h"
 #include "format.h"
+#include "image.h"
 #include "mshare.h"
 #include "options.h"
 
 const char *argp_program_version = "mshare-preload (ldmshare) " PACKAGE_VERSION;
 
-enum { OPT_BASE = 256, OPT_CACHE, OPT_DRY_RUN, OPT_FROM, OPT_JSON, OPT_MIN_TEXT,
-       OPT_MOUNTPOINT };
+enum { OPT_BASE = 256, OPT_CACHE, OPT_DATA_DIR, OPT_DRY_RUN, OPT_FROM, OPT_IMAGES,
+       OPT_JSON, OPT_MIN_TEXT, OPT_MOUNTPOINT, OPT_NO_IMAGES };
 
 static const struct argp_option descriptions[] = {
 	{ NULL, 0, NULL, 0, "Which libraries:", 1 },
@@ -23,7 +25,11 @@ static const struct argp_option descriptions[] = {
 	{ "exclude", 'x', "PATTERN", 0,
 	  "None whose path or last component matches PATTERN (repeatable)", 0 },
 	{ "min-text", OPT_MIN_TEXT, "SIZE", 0,
-	  "None with less text than SIZE, e.g. 512K or 2M (default: 1M)", 0 },
+	  "None without an image and with less text than SIZE, e.g. 512K or 2M (default: 1M)", 0 },
+	{ "images", OPT_IMAGES, "DIR", 0,
+	  "The images in DIR instead of their originals (default: "
+	  IMAGE_DIRECTORY ")", 0 },
+	{ "no-images", OPT_NO_IMAGES, NULL, 0, "No images", 0 },
 	{ NULL, 0, NULL, 0, "Where:", 2 },
 	{ "name", 'n', "NAME", 0,
 	  "The region's name (default: " MSHARE_REGION_DEFAULT ")", 0 },
@@ -32,6 +38,9 @@ static const struct argp_option descriptions[] = {
 	{ "mountpoint", OPT_MOUNTPOINT, "DIR", 0,
 	  "Where msharefs is; mounted there if it is not (default: "
 	  MSHARE_MOUNTPOINT ")", 0 },
+	{ "data-dir", OPT_DATA_DIR, "DIR", 0,
+	  "Where the data of split libraries is kept (default: "
+	  DATA_DIRECTORY ")", 0 },
 	{ NULL, 0, NULL, 0, "What to do and say:", 3 },
 	{ "dry-run", OPT_DRY_RUN, NULL, 0,
 	  "Print the layout and stop; needs neither root nor the module", 0 },
@@ -91,6 +100,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		if (parse_size(arg, &options->min_text))
 			argp_error(state, "--min-text %s: not a size", arg);
 		break;
+	case OPT_IMAGES:
+		options->images = arg;
+		break;
+	case OPT_NO_IMAGES:
+		options->images = NULL;
+		break;
+	case OPT_DATA_DIR:
+		options->data_dir = arg;
+		break;
 	case 'n':
 		parse_name(state, arg, &options->name);
 		break;
@@ -139,6 +157,8 @@ void parse_options(int argc, char **argv, struct options *options)
 		.name = MSHARE_REGION_DEFAULT,
 		.mountpoint = MSHARE_MOUNTPOINT,
 		.min_text = 1 << 20,
+		.images = IMAGE_DIRECTORY,
+		.data_dir = DATA_DIRECTORY,
 	};
 	argp_err_exit_status = 2;
 	argp_parse(&argp, argc, argv, 0, NULL, options);

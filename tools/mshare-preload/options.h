@@ -18,6 +18,8 @@
  * @nfiles:	how many
  * @from:	a file that lists more, "-" for standard input, or NULL
  * @cache:	also take those in ld.so's cache
+ * @images:	directory of the set of images, or NULL: use none
+ * @data_dir:	where the data of split libraries is kept
  * @dry_run:	only show the layout
  * @json:	for programs
  * @verbose:	name each library as it is mapped
@@ -33,6 +35,8 @@ struct options {
 	size_t nfiles;
 	const char *from;
 	bool cache;
+	const char *images;
+	const char *data_dir;
 	bool dry_run;
 	bool json;
 	bool verbose;

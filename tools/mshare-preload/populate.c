@@ -45,7 +45,8 @@ static int map_library(struct mshare_new *new, const struct library *library,
 
 	for (unsigned int i = 0; i < library->elf.nsegments; i++) {
 		const struct mshare_segment *segment = &library->elf.segments[i];
-		int result = mshare_new_map(new, library->fd, segment, offset);
+		int result = mshare_new_map(new, text_fd(library), segment,
+					    offset);
 
 		if (result)
 			return result;
@@ -105,14 +106,20 @@ static void map_all(struct mshare_new *new, const struct options *options,
 }
 
 /* Replaced, removed or written to: each of these changes the ctime. */
-static bool has_changed(const struct library *library)
+static bool is_other(int fd, const struct stat *before)
 {
-	const struct stat *before = &library->file;
 	struct stat now;
 
-	return fstat(library->fd, &now) || now.st_size != before->st_size ||
+	return fstat(fd, &now) || now.st_size != before->st_size ||
 	       now.st_ctim.tv_sec != before->st_ctim.tv_sec ||
 	       now.st_ctim.tv_nsec != before->st_ctim.tv_nsec;
+}
+
+static bool has_changed(const struct library *library)
+{
+	return is_other(library->fd, &library->file) ||
+	       (is_split(library) &&
+		is_other(library->image.fd, &library->image.file));
 }
 
 static void forget_changed(struct mshare_new *new, struct selection *selection)

@@ -26,23 +26,38 @@ static void *check_memory(void *memory)
 	return memory;
 }
 
-void skip(struct selection *selection, const char *path, const char *reason)
+static void add_skipped(struct skipped **list, size_t *count, const char *path,
+			const char *reason)
 {
-	struct skipped *list;
-
-	list = check_memory(reallocarray(selection->skipped,
-					 selection->nskipped + 1, sizeof(*list)));
-	selection->skipped = list;
-	list[selection->nskipped++] = (struct skipped) {
+	*list = check_memory(reallocarray(*list, *count + 1, sizeof(**list)));
+	(*list)[(*count)++] = (struct skipped) {
 		.path = check_memory(strdup(path)),
 		.reason = check_memory(strdup(reason)),
 	};
+}
+
+static void free_skipped(struct skipped *list, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		free(list[i].path);
+		free(list[i].reason);
+	}
+	free(list);
+}
+
+void skip(struct selection *selection, const char *path, const char *reason)
+{
+	add_skipped(&selection->skipped, &selection->nskipped, path, reason);
 	warnx("%s: skipped: %s", path, reason);
 }
 
 static void close_library(struct library *library)
 {
-	close(library->fd);
+	if (library->fd >= 0)
+		close(library->fd);
+	if (library->image.fd >= 0)
+		close(library->image.fd);
+	free(library->image.path);
 	free(library->path);
 }
 
@@ -120,12 +135,26 @@ static bool has_enough_text(const struct library *library, uint64_t min_text,
 	return false;
 }
 
+/* Whether the library's image can stand for it; one that cannot is named. */
+static bool take_image(struct selection *selection, struct images *images,
+		       struct library *library)
+{
+	char why[REASON_MAX];
+
+	if (images_take(images, library->path, library->fd, &library->file,
+			&library->image, why, sizeof(why))) {
+		library->elf = library->image.elf;
+		return true;
+	}
+	add_skipped(&selection->unused, &selection->nunused, library->path, why);
+	warnx("%s: image not used: %s", library->path, why);
+	return false;
+}
+
 /* Whether the library is fit and worth it; @quiet: nobody wants to know why not. */
-static bool judge(struct library *library, const struct options *options,
+static bool judge_paired(struct library *library, const struct options *options,
 		  const struct candidate *candidate, char *why, bool *quiet)
 {
-	if (!open_library(library, why))
-		return false;
 	/* The bulk of a system's libraries: spare them the inspection. */
 	*quiet = !candidate->named &&
 		 (uint64_t)library->file.st_size < options->min_text;
@@ -141,12 +170,29 @@ static bool judge(struct library *library, const struct options *options,
 			  library->path, why, REASON_MAX);
 }
 
+static bool judge(struct selection *selection, const struct options *options,
+		  struct images *images, struct library *library,
+		  const struct candidate *candidate, char *why, bool *quiet)
+{
+	if (!open_library(library, why))
+		return false;
+	if (!images_has(images, library->path))
+		return judge_paired(library, options, candidate, why, quiet);
+	/* Nor is what nobody may be given given as an image. */
+	if (!is_trusted(library->fd, &library->file, candidate->path,
+			library->path, why, REASON_MAX))
+		return false;
+	return take_image(selection, images, library) ||
+	       judge_paired(library, options, candidate, why, quiet);
+}
+
 static void consider(struct selection *selection, const struct options *options,
-		     const struct candidate *candidate)
+		     struct images *images, const struct candidate *candidate)
 {
 	struct library library = {
 		.path = realpath(candidate->path, NULL),
 		.fd = -1,
+		.image.fd = -1,
 	};
 	char why[REASON_MAX] = "";
 	bool quiet = false;
@@ -162,15 +208,14 @@ static void consider(struct selection *selection, const struct options *options,
 		free(library.path);
 		return;
 	}
-	if (judge(&library, options, candidate, why, &quiet)) {
+	if (judge(selection, options, images, &library, candidate, why,
+		  &quiet)) {
 		selection->libraries[selection->count++] = library;
 		return;
 	}
 	if (!quiet)
 		skip(selection, candidate->path, why);
-	if (library.fd >= 0)
-		close(library.fd);
-	free(library.path);
+	close_library(&library);
 }
 
 /*
@@ -201,14 +246,18 @@ void select_libraries(const struct options *options,
 		      const struct candidates *candidates,
 		      struct selection *selection)
 {
+	struct images images;
+
 	*selection = (struct selection) { 0 };
 	raise_open_files();
 	selection->libraries = check_memory(calloc(candidates->count + 1,
 						   sizeof(struct library)));
 	selection->seen = check_memory(calloc(candidates->count + 1,
 					      sizeof(struct file_id)));
+	images_open(&images, options->images, options->verbose);
 	for (size_t i = 0; i < candidates->count; i++)
-		consider(selection, options, &candidates->list[i]);
+		consider(selection, options, &images, &candidates->list[i]);
+	images_close(&images);
 	qsort(selection->libraries, selection->count, sizeof(struct library),
 	      by_text_size);
 }
@@ -217,11 +266,8 @@ void free_selection(struct selection *selection)
 {
 	for (size_t i = 0; i < selection->count; i++)
 		close_library(&selection->libraries[i]);
-	for (size_t i = 0; i < selection->nskipped; i++) {
-		free(selection->skipped[i].path);
-		free(selection->skipped[i].reason);
-	}
+	free_skipped(selection->skipped, selection->nskipped);
+	free_skipped(selection->unused, selection->nunused);
 	free(selection->libraries);
 	free(selection->seen);
-	free(selection->skipped);
 }

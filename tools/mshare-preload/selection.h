@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "candidates.h"
+#include "images.h"
 #include "mshare.h"
 #include "options.h"
 
@@ -14,13 +15,15 @@
  * @path:  resolved
  * @fd:	   open until the region is live: keeps device and inode its own
  * @file:  what it was when it was chosen
- * @elf:   its shape
- * @place: where it goes
+ * @image: used in its place, if its path is not NULL
+ * @elf:   the shape of what is used
+ * @place: where that goes
  */
 struct library {
 	char *path;
 	int fd;
 	struct stat file;
+	struct taken image;
 	struct mshare_elf elf;
 	struct mshare_place place;
 };
@@ -32,7 +35,7 @@ struct file_id {
 };
 
 /**
- * struct skipped - one that was left out
+ * struct skipped - one that was left out, or whose image was
  * @path:   as it was found
  * @reason: why
  */
@@ -47,6 +50,8 @@ struct skipped {
  * @count:	how many
  * @skipped:	those left out, of which the user was told
  * @nskipped:	how many
+ * @unused:	those whose image is not used though there is one
+ * @nunused:	how many
  * @seen:	device and inode of every file considered so far
  * @nseen:	how many
  */
@@ -55,6 +60,8 @@ struct selection {
 	size_t count;
 	struct skipped *skipped;
 	size_t nskipped;
+	struct skipped *unused;
+	size_t nunused;
 	struct file_id *seen;
 	size_t nseen;
 };
@@ -65,12 +72,32 @@ struct selection {
  * @candidates:	paths
  * @selection:	receives those chosen, smallest text first, and those not
  *
+ * A library that has an image of its present file is split, whatever its size.
+ *
  * Each path left out is named on standard error with the reason, except those
- * of ld.so's cache that are merely too small.
+ * of ld.so's cache that are merely too small; so is each image.
  */
 void select_libraries(const struct options *options,
 		      const struct candidates *candidates,
 		      struct selection *selection);
+
+/**
+ * is_split() - whether a library's image is used
+ * @library: the library
+ */
+static inline bool is_split(const struct library *library)
+{
+	return library->image.path;
+}
+
+/**
+ * text_fd() - the file whose text a region has of a library
+ * @library: the library
+ */
+static inline int text_fd(const struct library *library)
+{
+	return is_split(library) ? library->image.fd : library->fd;
+}
 
 /**
  * skip() - note that a path was left out, and say so
