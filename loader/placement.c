@@ -51,23 +51,20 @@ static int paired_fits(const struct mshare_catalog_entry *entry,
 	       !entry->data_size;
 }
 
-/*
- * The claim ends with the text's windows, and the data is as far behind the
- * text as the image says.
- */
+/* The claim ends with the text's windows, the data is somewhere behind it. */
 static int split_fits(const struct mshare_catalog_entry *entry,
 		      const struct mshare_segments *segments,
 		      const struct mshare_info *info)
 {
 	uint64_t head = entry->text_offset - entry->claim_offset;
-	uint64_t distance = segments->data_vaddr - segments->text_vaddr;
+	uint64_t claim_end = entry->claim_offset + entry->claim_size;
 
 	return !entry->text_file_offset &&
 	       entry->claim_size == mshare_claim_end(head + entry->text_size) &&
-	       entry->data_offset - entry->text_offset == distance &&
-	       entry->data_offset - entry->claim_offset >= entry->claim_size &&
+	       is_paged(entry->data_offset) &&
 	       entry->data_size == segments->end_vaddr - segments->data_vaddr &&
-	       is_in_region(entry->data_offset, entry->data_size, info);
+	       lies_inside(entry->data_offset, entry->data_size, claim_end,
+			   info->size);
 }
 
 static int fits(const struct mshare_catalog_entry *entry,
@@ -85,20 +82,32 @@ static int fits(const struct mshare_catalog_entry *entry,
 	return 0;
 }
 
+/* How far the data moves: in an image, but for that, all is as in its original. */
+static uint64_t displacement(const struct mshare_catalog_entry *entry,
+			     const struct mshare_segments *segments)
+{
+	if (entry->placement != MSHARE_SPLIT)
+		return 0;
+	return entry->data_offset - entry->text_offset -
+	       (segments->data_vaddr - segments->text_vaddr);
+}
+
 enum mshare_reason mshare_place(struct mshare_placement *placement,
 				const struct mshare_catalog_entry *entry,
 				const struct mshare_segments *segments,
 				const struct mshare_info *info)
 {
-	uint64_t base;
+	uint64_t base, moved, data;
 
 	if (!fits(entry, segments, info))
 		return MSHARE_BAD_ENTRY;
 
 	/* Wraps around when the library was linked high; so does its use. */
 	base = info->start + entry->text_offset - segments->text_vaddr;
-	if (base & (segments->align - 1))
+	moved = displacement(entry, segments);
+	if (base & (segments->align - 1) || moved & (segments->data_align - 1))
 		return MSHARE_MISALIGNED;
+	data = base + moved + segments->data_vaddr;
 
 	*placement = (struct mshare_placement){
 		.claim = info->start + entry->claim_offset,
@@ -108,9 +117,11 @@ enum mshare_reason mshare_place(struct mshare_placement *placement,
 		.text_size = entry->text_size,
 		.text_offset = entry->text_offset,
 		.base = base,
-		.data = base + segments->data_vaddr,
+		.data = data,
+		.bss = data + segments->bss_vaddr - segments->data_vaddr,
 		.data_size = segments->end_vaddr - segments->data_vaddr,
 		.data_offset = entry->data_offset,
+		.moved = moved,
 	};
 	return MSHARE_OK;
 }

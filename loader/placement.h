@@ -25,9 +25,12 @@
  * @text_offset: place of the text in the region
  * @base:	what is added to every linked address (l_addr)
  * @data:	where the data begins
+ * @bss:	behind the last page of data that is not only bss
  * @data_size:	bytes of data, bss included
  * @data_offset: place of the data in the region; 0 if it is in the library's
  *		file
+ * @moved:	how much further from the text the data is than in the
+ *		library's file; 0 if it is paired
  */
 struct mshare_placement {
 	uint64_t claim;
@@ -38,16 +41,17 @@ struct mshare_placement {
 	uint64_t text_offset;
 	uint64_t base;
 	uint64_t data;
+	uint64_t bss;
 	uint64_t data_size;
 	uint64_t data_offset;
+	uint64_t moved;
 };
 
 /**
  * mshare_place() - work out the addresses of a library
  * @placement:	filled in if it can be placed
  * @entry:	what the catalog says of it; any bytes
- * @segments:	what its file says, or the image's if the entry is of a split
- *		library
+ * @segments:	what its file says: the original, if it is split
  * @info:	the region; accepted by mshare_region_check_info()
  *
  * On success claim, text and data lie inside the region, behind its first

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "segments.h"
 
-#define PAGE_MASK	(MSHARE_PAGE_SIZE - 1)
+#define IN_PAGE	(MSHARE_PAGE_SIZE - 1)
 
 /*
  * No linked address and no file offset is beyond this: sums of a few of them
@@ -11,19 +11,19 @@
 
 static uint64_t page_down(uint64_t x)
 {
-	return x & ~PAGE_MASK;
+	return x & ~IN_PAGE;
 }
 
 static uint64_t page_up(uint64_t x)
 {
-	return (x + PAGE_MASK) & ~PAGE_MASK;
+	return (x + IN_PAGE) & ~IN_PAGE;
 }
 
 static int is_sane(const Elf64_Phdr *ph)
 {
 	return ph->p_vaddr < SANE_MAX && ph->p_offset < SANE_MAX &&
 	       ph->p_memsz < SANE_MAX && ph->p_filesz <= ph->p_memsz &&
-	       !((ph->p_vaddr - ph->p_offset) & PAGE_MASK) &&
+	       !((ph->p_vaddr - ph->p_offset) & IN_PAGE) &&
 	       !(ph->p_align & (ph->p_align - 1));
 }
 
@@ -57,7 +57,10 @@ static enum mshare_reason add_data(struct mshare_segments *segments,
 	if (ph->p_flags & PF_X)
 		return MSHARE_EXECUTABLE_DATA;
 	segments->data_vaddr = page_down(ph->p_vaddr);
+	segments->bss_vaddr = page_up(ph->p_vaddr + ph->p_filesz);
 	segments->end_vaddr = page_up(ph->p_vaddr + ph->p_memsz);
+	if (ph->p_align > MSHARE_PAGE_SIZE)
+		segments->data_align = ph->p_align;
 	if (segments->data_vaddr <
 	    segments->text_vaddr + segments->text_size)
 		return MSHARE_SHARED_PAGE;
@@ -70,7 +73,10 @@ enum mshare_reason mshare_segments_read(struct mshare_segments *segments,
 	const Elf64_Phdr *ph;
 	enum mshare_reason reason;
 
-	*segments = (struct mshare_segments){ .align = MSHARE_PAGE_SIZE };
+	*segments = (struct mshare_segments){
+		.align = MSHARE_PAGE_SIZE,
+		.data_align = MSHARE_PAGE_SIZE,
+	};
 	for (ph = phdr; ph < phdr + phnum; ph++) {
 		if (ph->p_type != PT_LOAD)
 			continue;

@@ -17,16 +17,20 @@
  * @text_offset: where in the file the text is
  * @text_size:	bytes of text: everything below the data
  * @data_vaddr:	linked address of the data
+ * @bss_vaddr:	linked address behind the last page that the file fills
  * @end_vaddr:	linked address where the data ends in memory
  * @align:	largest alignment that any segment asks for
+ * @data_align:	alignment that the data asks for
  */
 struct mshare_segments {
 	uint64_t text_vaddr;
 	uint64_t text_offset;
 	uint64_t text_size;
 	uint64_t data_vaddr;
+	uint64_t bss_vaddr;
 	uint64_t end_vaddr;
 	uint64_t align;
+	uint64_t data_align;
 };
 
 /**

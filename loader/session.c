@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <sys/mman.h>
 
+#include "headers.h"
 #include "region.h"
 #include "sys.h"
 
@@ -99,21 +100,78 @@ void mshare_session_close(struct mshare_session *session)
 	session->fd = -1;
 }
 
-enum mshare_reason mshare_map_text(const struct mshare_session *session,
+static enum mshare_reason map_text(int fd,
 				   const struct mshare_placement *placement)
 {
 	long failure = map_over_nothing(placement->claim, placement->claim_size,
-					PROT_NONE, session->fd,
-					placement->claim_offset);
+					PROT_NONE, fd, placement->claim_offset);
 
 	if (failure)
 		return failure == -EEXIST ? MSHARE_RANGE_TAKEN :
 					    MSHARE_PAD_REFUSED;
 	if (mshare_sys_map(placement->text, placement->text_size,
-			   PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_FIXED,
-			   session->fd, placement->text_offset) < 0) {
+			   PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_FIXED, fd,
+			   placement->text_offset) < 0) {
 		mshare_sys_unmap(placement->claim, placement->claim_size);
 		return MSHARE_TEXT_REFUSED;
 	}
 	return MSHARE_OK;
+}
+
+/*
+ * Behind what the file fills, the last page holds zeros already: whoever
+ * prepared the data saw to that, and nobody has to touch it here.
+ */
+static enum mshare_reason map_data(int fd,
+				   const struct mshare_placement *placement)
+{
+	uint64_t end = placement->data + placement->data_size;
+	int prot = PROT_READ | PROT_WRITE;
+	long failure = map_over_nothing(placement->data, placement->data_size,
+					prot, fd, placement->data_offset);
+
+	if (failure)
+		return failure == -EEXIST ? MSHARE_RANGE_TAKEN :
+					    MSHARE_DATA_REFUSED;
+	if (placement->bss != end &&
+	    mshare_sys_map(placement->bss, end - placement->bss, prot,
+			   MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS, -1, 0) < 0) {
+		mshare_sys_unmap(placement->data, placement->data_size);
+		return MSHARE_DATA_REFUSED;
+	}
+	return MSHARE_OK;
+}
+
+/* The text is mapped: now what makes it a split library. */
+static enum mshare_reason map_image(int fd,
+				    const struct mshare_placement *placement,
+				    const Elf64_Ehdr *header,
+				    const Elf64_Phdr *phdr)
+{
+	enum mshare_reason reason;
+
+	reason = mshare_image_check(placement, header, phdr);
+	if (reason)
+		return reason;
+	reason = map_data(fd, placement);
+	if (reason)
+		return reason;
+	reason = mshare_image_check_dynamic(placement, header);
+	if (reason)
+		mshare_sys_unmap(placement->data, placement->data_size);
+	return reason;
+}
+
+enum mshare_reason mshare_map(const struct mshare_session *session,
+			      const struct mshare_placement *placement,
+			      const Elf64_Ehdr *header, const Elf64_Phdr *phdr)
+{
+	enum mshare_reason reason = map_text(session->fd, placement);
+
+	if (reason || !placement->data_offset)
+		return reason;
+	reason = map_image(session->fd, placement, header, phdr);
+	if (reason)
+		mshare_sys_unmap(placement->claim, placement->claim_size);
+	return reason;
 }

@@ -9,6 +9,7 @@
 #ifndef MSHARE_SESSION_H
 #define MSHARE_SESSION_H
 
+#include <elf.h>
 #include <stdint.h>
 
 #include <linux/msharefs.h>
@@ -47,16 +48,21 @@ enum mshare_reason mshare_session_open(struct mshare_session *session,
 void mshare_session_close(struct mshare_session *session);
 
 /**
- * mshare_map_text() - claim a library's addresses and map its text
+ * mshare_map() - claim a library's addresses and map what the region has of it
  * @session:	an open session
  * @placement:	from mshare_place()
+ * @header:	the ELF header of the library's file, accepted by the libc
+ * @phdr:	its program headers
  *
- * On success the rest of the claim is the pad, which cannot be accessed.  The
- * data goes over its tail with MAP_FIXED.
+ * That is the text, and the data if the library is split.  The rest of the
+ * claim is the pad, which cannot be accessed.  A paired library's data goes
+ * over its tail with MAP_FIXED; a split one is complete, and its program
+ * headers are mshare_image_phdr()'s.
  *
- * Return: MSHARE_OK, or why not; then nothing of the claim is left.
+ * Return: MSHARE_OK, or why not; then nothing is left mapped.
  */
-enum mshare_reason mshare_map_text(const struct mshare_session *session,
-				   const struct mshare_placement *placement);
+enum mshare_reason mshare_map(const struct mshare_session *session,
+			      const struct mshare_placement *placement,
+			      const Elf64_Ehdr *header, const Elf64_Phdr *phdr);
 
 #endif /* MSHARE_SESSION_H */

@@ -21,6 +21,7 @@
 
 /* Everything of mshare/ is used in this file alone.  */
 #pragma GCC visibility push (hidden)
+#include "mshare/headers.c"
 #include "mshare/lookup.c"
 #include "mshare/placement.c"
 #include "mshare/reason.c"
@@ -136,13 +137,18 @@ tell_reason (const char *name, enum mshare_reason reason)
 		      mshare_reason_string (reason));
 }
 
-/* NAME is placed at ADDRESS.  */
+/* NAME is at PLACEMENT.  */
 static void
-tell_address (const char *name, ElfW(Addr) address)
+tell_place (const char *name, const struct mshare_placement *placement)
 {
-  if (__glibc_unlikely (mshare.verbose))
+  if (__glibc_likely (!mshare.verbose))
+    return;
+  if (placement->data_offset == 0)
     _dl_error_printf ("mshare: %s: placed at 0x%lx\n", name,
-		      (unsigned long int) address);
+		      placement->text);
+  else
+    _dl_error_printf ("mshare: %s: placed at 0x%lx, data at 0x%lx\n", name,
+		      placement->text, placement->data);
 }
 
 void
@@ -224,57 +230,65 @@ find_place (struct mshare_placement *placement, int fd,
 
 /* Place the library at FD if that can be done.  */
 static enum mshare_reason
-place_text (struct link_map *l, int fd, const struct r_file_id *id,
-	    const ElfW(Phdr) *phdr)
+place (struct mshare_placement *placement, int fd, const struct r_file_id *id,
+       const ElfW(Ehdr) *header, const ElfW(Phdr) *phdr)
 {
   struct mshare_segments segments;
-  struct mshare_placement placement;
 
   enum mshare_reason reason
-    = mshare_segments_read (&segments, phdr, l->l_phnum);
+    = mshare_segments_read (&segments, phdr, header->e_phnum);
   if (reason == MSHARE_OK)
-    reason = find_place (&placement, fd, id, &segments);
+    reason = find_place (placement, fd, id, &segments);
   if (reason == MSHARE_OK)
-    reason = mshare_map_text (&mshare.session, &placement);
-  if (reason == MSHARE_OK)
-    {
-      l->l_addr = placement.base;
-      l->l_map_start = placement.text;
-      l->l_mshare = 1;
-    }
+    reason = mshare_map (&mshare.session, placement, header, phdr);
   return reason;
 }
 
-void
-_dl_mshare_map_text (struct link_map *l, int fd, const struct r_file_id *id,
-		     const ElfW(Phdr) *phdr)
+/* L is at PLACEMENT.  Return its program headers, which were PHDR in the
+   file.  */
+static const ElfW(Phdr) *
+describe (struct link_map *l, const struct mshare_placement *placement,
+	  const ElfW(Phdr) *phdr)
 {
+  bool split = placement->data_offset != 0;
+
+  l->l_addr = placement->base;
+  l->l_map_start = placement->text;
+  l->l_map_end = placement->data + placement->data_size;
+  l->l_mshare = 1;
+  l->l_contiguous = !split;
+  return split ? mshare_image_phdr (l->l_map_start) : phdr;
+}
+
+const ElfW(Phdr) *
+_dl_mshare_place (struct link_map *l, int fd, const struct r_file_id *id,
+		  const ElfW(Ehdr) *header, const ElfW(Phdr) *phdr)
+{
+  struct mshare_placement placement;
+
   /* When the program itself is loaded (ld.so PROGRAM), ID is empty.  */
   if (!mshare.active || l->l_type == lt_executable || !open_region ())
-    return;
+    return phdr;
 
-  enum mshare_reason reason = place_text (l, fd, id, phdr);
+  enum mshare_reason reason = place (&placement, fd, id, header, phdr);
   if (reason == MSHARE_OK)
-    tell_address (l->l_name, l->l_map_start);
+    {
+      tell_place (l->l_name, &placement);
+      phdr = describe (l, &placement, phdr);
+    }
   else
     tell_reason (l->l_name, reason);
 
   if (!mshare.keep_open)
     close_region ();
-}
-
-ElfW(Addr)
-_dl_mshare_claim_start (const struct link_map *l)
-{
-  return (l->l_mshare
-	  ? mshare_claim_start (l->l_map_start)
-	  : l->l_map_start);
+  return phdr;
 }
 
 bool
 _dl_mshare_retry (struct link_map *l, const char *errstring)
 {
-  if (__glibc_likely (!l->l_mshare))
+  /* Whatever may go wrong with a split library did before it was placed.  */
+  if (__glibc_likely (!l->l_mshare) || _dl_mshare_is_split (l))
     return false;
 
   enum mshare_reason reason = MSHARE_DATA_REFUSED;
@@ -286,11 +300,46 @@ _dl_mshare_retry (struct link_map *l, const char *errstring)
     return false;
 
   tell_reason (l->l_name, reason);
-  ElfW(Addr) start = _dl_mshare_claim_start (l);
-  __munmap ((void *) start, l->l_map_end - start);
+  _dl_mshare_unmap (l);
   l->l_mshare = 0;
   l->l_map_start = 0;
   return true;
+}
+
+void
+_dl_mshare_ranges (const struct link_map *l, uintptr_t *text_end,
+		   uintptr_t *data)
+{
+  struct mshare_segments segments;
+
+  /* They were read before, and cannot have changed.  L->l_phdr may not be
+     set yet.  */
+  mshare_segments_read (&segments, mshare_image_phdr (l->l_map_start),
+			l->l_phnum);
+  *text_end = l->l_map_start + segments.text_size;
+  *data = l->l_addr + segments.data_vaddr;
+}
+
+static void
+unmap (uintptr_t start, uintptr_t end)
+{
+  __munmap ((void *) start, end - start);
+}
+
+void
+_dl_mshare_unmap (const struct link_map *l)
+{
+  uintptr_t end = l->l_map_end;
+
+  if (_dl_mshare_is_split (l))
+    {
+      /* The text tells where it is: it goes last.  */
+      uintptr_t text_end, data;
+      _dl_mshare_ranges (l, &text_end, &data);
+      unmap (data, end);
+      end = mshare_claim_end (text_end);
+    }
+  unmap (mshare_claim_start (l->l_map_start), end);
 }
 
 #endif

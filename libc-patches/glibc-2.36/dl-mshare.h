@@ -6,6 +6,7 @@
 
 #include <link.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 /* Only the dynamic loader of x86-64 knows regions.  Everywhere else, in a
    statically linked program's dlopen too, what follows compiles to
@@ -30,32 +31,46 @@ void _dl_mshare_start (void) attribute_hidden;
    back before any code of theirs runs.  */
 void _dl_mshare_started (void) attribute_hidden;
 
-/* If the library L, open on FD, identified by ID, with L->l_phnum program
-   headers at PHDR, has an agreed address: claim its addresses, map its text
-   there, and set L->l_addr, L->l_map_start, and L->l_mshare.  Otherwise L is
-   as it was.  */
-void _dl_mshare_map_text (struct link_map *l, int fd,
-			  const struct r_file_id *id,
-			  const ElfW(Phdr) *phdr) attribute_hidden;
+/* If the library L, open on FD, identified by ID, with ELF header HEADER and
+   program headers PHDR, has an agreed address: claim its addresses, map what
+   the region has of it there, and set l_addr, l_map_start, l_map_end, l_mshare
+   and l_contiguous of L.  Otherwise L is as it was.  Return the program headers
+   that are true of it.  */
+const ElfW(Phdr) *_dl_mshare_place (struct link_map *l, int fd,
+				    const struct r_file_id *id,
+				    const ElfW(Ehdr) *header,
+				    const ElfW(Phdr) *phdr) attribute_hidden;
 
 /* Is the mapping of L, which _dl_map_segments ended with ERRSTRING, to be
    made again from the file?  If so, nothing of it is left.  */
 bool _dl_mshare_retry (struct link_map *l, const char *errstring)
   attribute_hidden;
 
-/* Where the addresses that L occupies begin: the pad of a placed library is
-   below its text.  */
-ElfW(Addr) _dl_mshare_claim_start (const struct link_map *l)
-  attribute_hidden;
+/* Unmap L, which has l_mshare.  */
+void _dl_mshare_unmap (const struct link_map *l) attribute_hidden;
+
+/* Is L split: has it been mapped completely, from an image, with other
+   libraries between its text and its data, which is relocated already?  */
+static inline bool
+_dl_mshare_is_split (const struct link_map *l)
+{
+  return __glibc_unlikely (l->l_mshare) && !l->l_contiguous;
+}
+
+/* Where the text of L, which is split, ends, and where its data begins.  */
+void _dl_mshare_ranges (const struct link_map *l, uintptr_t *text_end,
+			uintptr_t *data) attribute_hidden;
 
 #else
 
 # define _dl_mshare_option(value) ((void) 0)
 # define _dl_mshare_start() ((void) 0)
 # define _dl_mshare_started() ((void) 0)
-# define _dl_mshare_map_text(l, fd, id, phdr) ((void) 0)
+# define _dl_mshare_place(l, fd, id, header, phdr) (phdr)
 # define _dl_mshare_retry(l, errstring) false
-# define _dl_mshare_claim_start(l) ((l)->l_map_start)
+# define _dl_mshare_unmap(l) ((void) 0)
+# define _dl_mshare_is_split(l) false
+# define _dl_mshare_ranges(l, text_end, data) ((void) 0)
 
 #endif
 

@@ -21,11 +21,18 @@ static struct mshare_info info = {
 	.flags = MSHARE_SEALED,
 };
 
+static const struct mshare_segments segments = {
+	.text_size = 0x5000,
+	.data_vaddr = 0x6000,
+	.bss_vaddr = 0x7000,
+	.end_vaddr = 0x9000,
+	.align = 0x1000,
+	.data_align = 0x1000,
+};
+
 /* Every other library is split: all data lies behind all text. */
 #define IS_SPLIT(i)	((i) % 2)
 #define SPLIT_DATA(i)	(40 * MSHARE_WINDOW_SIZE + (i) * 0x3000)
-
-static struct mshare_segments segments[NSAMPLES];
 
 static struct sample samples[NSAMPLES];
 
@@ -37,8 +44,6 @@ static void split_sample(int i)
 	e->claim_size = MSHARE_WINDOW_SIZE;
 	e->data_offset = SPLIT_DATA(i);
 	e->data_size = 0x3000;
-	segments[i].data_vaddr = e->data_offset - e->text_offset;
-	segments[i].end_vaddr = segments[i].data_vaddr + e->data_size;
 }
 
 static void make_samples(void)
@@ -49,12 +54,6 @@ static void make_samples(void)
 	};
 
 	for (int i = 0; i < NSAMPLES; i++) {
-		segments[i] = (struct mshare_segments){
-			.text_size = 0x5000,
-			.data_vaddr = 0x6000,
-			.end_vaddr = 0x9000,
-			.align = 0x1000,
-		};
 		samples[i] = (struct sample){
 			.entry = {
 				.dev = 0xfe01,
@@ -126,7 +125,8 @@ static bool is_harmless(const struct mshare_placement *p)
 	bool split = p->data_offset;
 
 	return is_in_region(p->claim, p->claim_size) &&
-	       is_in_region(p->data, p->data_size) && p->text >= p->claim &&
+	       is_in_region(p->data, p->data_size) && p->bss >= p->data &&
+	       p->bss <= p->data + p->data_size && p->text >= p->claim &&
 	       p->text + p->text_size <= p->data &&
 	       p->text + p->text_size <= claim_end &&
 	       (split ? p->data >= claim_end &&
@@ -159,7 +159,7 @@ static bool use(const void *catalog_bytes, size_t size)
 		if (*path && !is_inside(path, strlen(path) + 1, catalog_bytes,
 					size))
 			return false;
-		if (!mshare_place(&placement, e, &segments[i], &info) &&
+		if (!mshare_place(&placement, e, &segments, &info) &&
 		    !is_harmless(&placement))
 			return false;
 	}
@@ -191,7 +191,7 @@ static void test_good(const void *bytes, size_t size)
 		if (!e)
 			continue;
 		same &= mshare_catalog_is_file(e, &file) == MSHARE_OK;
-		placed &= !mshare_place(&placement, e, &segments[i], &info) &&
+		placed &= !mshare_place(&placement, e, &segments, &info) &&
 			  is_harmless(&placement) &&
 			  !placement.data_offset == !IS_SPLIT(i);
 		paths &= !strcmp(mshare_catalog_path(&catalog, e),

@@ -64,7 +64,7 @@ static void test_headers(void)
 		 "headers: a usual library");
 	check(s.text_vaddr == 0 && s.text_offset == 0 &&
 	      s.text_size == 0x16000 && s.data_vaddr == 0x16000 &&
-	      s.end_vaddr == 0x1b000 && s.align == 0x1000,
+	      s.bss_vaddr == 0x18000 && s.end_vaddr == 0x1b000 && s.align == 0x1000,
 	      "headers: its text and data");
 
 	check_eq(mshare_segments_read(&s, good, 0), MSHARE_NO_TEXT,
@@ -90,6 +90,12 @@ static void test_headers(void)
 	REFUSED(RW, p_memsz, 0, MSHARE_BAD_HEADERS);
 	REFUSED(RW, p_vaddr, ~0ULL & ~0xfffULL, MSHARE_BAD_HEADERS);
 	REFUSED(RW, p_align, 0x3000, MSHARE_BAD_HEADERS);
+	READ_WITH(&s, RW, p_align, 0x10000);
+	check(s.align == 0x10000 && s.data_align == 0x10000,
+	      "headers: the data's alignment");
+	READ_WITH(&s, RX, p_align, 0x10000);
+	check(s.align == 0x10000 && s.data_align == 0x1000,
+	      "headers: the text's alignment is not the data's");
 	REFUSED(R1, p_vaddr, 1ULL << 63, MSHARE_BAD_HEADERS);
 	REFUSED(R1, p_offset, 1ULL << 63, MSHARE_BAD_HEADERS);
 }
@@ -167,25 +173,21 @@ static struct mshare_catalog_entry entry_for(const struct mshare_segments *s,
 	return e;
 }
 
-/* The same library, its data 100 windows behind its text. */
-static struct mshare_catalog_entry split_entry_for(struct mshare_segments *s)
+/* The same library, its data 100 windows further behind its text. */
+static struct mshare_catalog_entry
+split_entry_for(const struct mshare_segments *s)
 {
-	uint64_t moved = 100 * MSHARE_WINDOW_SIZE;
-	struct mshare_catalog_entry e = {
+	return (struct mshare_catalog_entry){
 		.placement = MSHARE_SPLIT,
 		.text_offset = 4 * MSHARE_WINDOW_SIZE,
 		.text_file_offset = s->text_offset,
 		.text_size = s->text_size,
 		.claim_offset = 4 * MSHARE_WINDOW_SIZE,
 		.claim_size = MSHARE_WINDOW_SIZE,
-		.data_offset = 4 * MSHARE_WINDOW_SIZE + moved + s->data_vaddr -
+		.data_offset = 104 * MSHARE_WINDOW_SIZE + s->data_vaddr -
 			       s->text_vaddr,
 		.data_size = s->end_vaddr - s->data_vaddr,
 	};
-
-	s->data_vaddr += moved;
-	s->end_vaddr += moved;
-	return e;
 }
 
 static void test_place_split(void)
@@ -205,6 +207,8 @@ static void test_place_split(void)
 		 "split: data");
 	check_eq(p.data_size, 0x5000, "split: its size");
 	check_eq(p.data_offset, p.data - info.start, "split: its offset");
+	check_eq(p.bss, p.data + 0x2000, "split: bss");
+	check_eq(p.moved, 100 * MSHARE_WINDOW_SIZE, "split: how far it moved");
 }
 
 static void test_place(void)
@@ -228,6 +232,8 @@ static void test_place(void)
 	check_eq(p.data, info.start + 2 * MSHARE_WINDOW_SIZE, "place: data");
 	check_eq(p.data_size, 0x5000, "place: data's size");
 	check_eq(p.data_offset, 0, "place: it is not in the region");
+	check_eq(p.bss, p.data + 0x2000, "place: bss");
+	check_eq(p.moved, 0, "place: the data has not moved");
 	check_eq(p.base, p.text, "place: base");
 	check_eq(mshare_claim_start(p.text), p.claim,
 		 "place: the claim is found again from the text");
@@ -282,7 +288,6 @@ static void test_entries(void)
 static void test_split_entries(void)
 {
 	SPLIT_REFUSED(placement, MSHARE_PAIRED);
-	SPLIT_REFUSED(text_offset, e_.text_offset + MSHARE_PAGE_SIZE);
 	SPLIT_REFUSED(text_offset, e_.text_offset + 1);
 	SPLIT_REFUSED(text_offset, ~0ULL);
 	SPLIT_REFUSED(text_file_offset, MSHARE_PAGE_SIZE);
@@ -296,17 +301,17 @@ static void test_split_entries(void)
 	SPLIT_REFUSED(claim_size, ~0ULL << 21);
 	SPLIT_REFUSED(data_offset, 0);
 	SPLIT_REFUSED(data_offset, e_.data_offset + 1);
-	SPLIT_REFUSED(data_offset, e_.data_offset - MSHARE_PAGE_SIZE);
+	SPLIT_REFUSED(data_offset, e_.text_offset + 0x16000);
 	SPLIT_REFUSED(data_offset, ~0ULL << 12);
 	SPLIT_REFUSED(data_size, 0);
 	SPLIT_REFUSED(data_size, e_.data_size + MSHARE_PAGE_SIZE);
 	SPLIT_REFUSED(data_size, ~0ULL);
 }
 
-/* An image whose data is where it may not be, and an entry that agrees. */
+/* Where the data of a split library may be. */
 static void test_split_data(void)
 {
-	struct mshare_segments s, moved;
+	struct mshare_segments s;
 	struct mshare_placement p;
 	struct mshare_catalog_entry e;
 	uint64_t room;
@@ -317,17 +322,18 @@ static void test_split_data(void)
 
 #define DATA_MOVED_BY(distance, reason) do {				\
 	struct mshare_catalog_entry e_ = e;				\
-	moved = s;							\
-	moved.data_vaddr += (distance);					\
-	moved.end_vaddr += (distance);					\
 	e_.data_offset += (distance);					\
-	check_eq(mshare_place(&p, &e_, &moved, &info), reason,		\
+	check_eq(mshare_place(&p, &e_, &s, &info), reason,		\
 		 "split: data moved by " #distance);			\
 } while (0)
 	DATA_MOVED_BY(room, MSHARE_OK);
 	DATA_MOVED_BY(room + MSHARE_PAGE_SIZE, MSHARE_BAD_ENTRY);
 	DATA_MOVED_BY(-99 * MSHARE_WINDOW_SIZE - 0x16000, MSHARE_OK);
-	DATA_MOVED_BY(-100 * MSHARE_WINDOW_SIZE, MSHARE_BAD_ENTRY);
+	DATA_MOVED_BY(-99 * MSHARE_WINDOW_SIZE - 0x17000, MSHARE_BAD_ENTRY);
+
+	s.data_align = MSHARE_WINDOW_SIZE;
+	DATA_MOVED_BY(MSHARE_WINDOW_SIZE, MSHARE_OK);
+	DATA_MOVED_BY(MSHARE_PAGE_SIZE, MSHARE_MISALIGNED);
 }
 
 /* Everything moved together, so that only the region's bounds are left. */

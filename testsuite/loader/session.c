@@ -168,7 +168,7 @@ static enum mshare_reason whole(uint64_t generation)
 	if (reason)
 		return reason;
 	fake.wrong |= !mshare_catalog_find(&session.catalog, 1, 2);
-	reason = mshare_map_text(&session, &placement);
+	reason = mshare_map(&session, &placement, NULL, NULL);
 	mshare_session_close(&session);
 	return reason;
 }
