@@ -23,65 +23,14 @@
 
 #include <linux/msharefs.h>
 
+#include "maps.h"
 #include "report.h"
 
-#define REGION		"/sys/fs/mshare/system"
 #define NEXT_REGION	"/sys/fs/mshare/next"
-
-static struct mshare_info info;
-
-static bool read_region(void)
-{
-	int fd = open(REGION, O_RDONLY | O_CLOEXEC);
-	bool ok = fd >= 0 && read(fd, &info, sizeof(info)) == sizeof(info);
-
-	if (fd >= 0)
-		close(fd);
-	return ok;
-}
-
-static bool in_region(const void *p)
-{
-	return (uintptr_t)p >= info.start &&
-	       (uintptr_t)p < info.start + info.size;
-}
-
-static struct link_map *map_of(void *handle)
-{
-	struct link_map *map = NULL;
-
-	return handle && !dlinfo(handle, RTLD_DI_LINKMAP, &map) ? map : NULL;
-}
 
 static struct link_map *libc_map(void)
 {
 	return map_of(dlopen("libc.so.6", RTLD_LAZY | RTLD_NOLOAD));
-}
-
-/* ---- /proc/self/maps --------------------------------------------------- */
-
-struct line {
-	uintptr_t start, end;
-	char perms[5];
-	char path[512];
-};
-
-typedef void line_fn(const struct line *line, void *data);
-
-static void each_line(line_fn *fn, void *data)
-{
-	FILE *maps = fopen("/proc/self/maps", "re");
-	char text[1024];
-
-	while (maps && fgets(text, sizeof(text), maps)) {
-		struct line line = { 0 };
-
-		if (sscanf(text, "%lx-%lx %4s %*s %*s %*s %511[^\n]", &line.start,
-			   &line.end, line.perms, line.path) >= 3)
-			fn(&line, data);
-	}
-	if (maps)
-		fclose(maps);
 }
 
 static void add_one(const struct line *line, void *data)
@@ -96,27 +45,6 @@ static int count_lines(void)
 
 	each_line(add_one, &n);
 	return n;
-}
-
-struct lookup {
-	uintptr_t address;
-	struct line found;
-};
-
-static void match_address(const struct line *line, void *data)
-{
-	struct lookup *lookup = data;
-
-	if (lookup->address >= line->start && lookup->address < line->end)
-		lookup->found = *line;
-}
-
-static struct line line_at(uintptr_t address)
-{
-	struct lookup lookup = { .address = address };
-
-	each_line(match_address, &lookup);
-	return lookup.found;
 }
 
 static void find_catalog(const struct line *line, void *data)
