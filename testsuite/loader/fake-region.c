@@ -22,7 +22,6 @@
 
 #include "fake-split.h"
 #include "mshare.h"
-#include "sample-catalog.h"
 #include "segments.h"
 
 #define MAX_LIBRARIES 128
@@ -37,13 +36,9 @@ struct library {
 };
 
 static struct library libraries[MAX_LIBRARIES];
-static struct sample samples[MAX_LIBRARIES];
+static struct mshare_place places[MAX_LIBRARIES];
 static size_t count;
 static bool lenient, splitting;
-
-/* Paired libraries, in their own order. */
-static struct mshare_place places[MAX_LIBRARIES];
-static size_t npaired;
 
 /* The shape as the loader alone sees it, which looks at program headers only. */
 static bool inspect_leniently(int fd, struct mshare_elf *elf)
@@ -68,6 +63,15 @@ static bool inspect_leniently(int fd, struct mshare_elf *elf)
 	return true;
 }
 
+static bool add_split(const struct library *lib, struct mshare_place *place)
+{
+	const struct image_place *in_group = &lib->split.place;
+
+	place->placement = MSHARE_SPLIT;
+	return !mshare_split_measure(&lib->elf, in_group->group,
+				     in_group->text_offset, &place->split);
+}
+
 static void add_library(const char *path)
 {
 	struct library *lib = &libraries[count];
@@ -83,16 +87,18 @@ static void add_library(const char *path)
 		if (libraries[i].st.st_dev == lib->st.st_dev &&
 		    libraries[i].st.st_ino == lib->st.st_ino)
 			return;
-	count++;
+	places[count].elf = &lib->elf;
 	if (splitting && fake_split(&lib->split, path, lib->fd, &lib->st)) {
 		lib->is_split = true;
 		lib->elf = lib->split.image.shape;
+		if (!add_split(lib, &places[count++]))
+			errx(1, "%s: it does not fit into its group", path);
 		return;
 	}
 	if (!(lenient && inspect_leniently(lib->fd, &lib->elf)) &&
 	    mshare_elf_inspect(lib->fd, &lib->elf, why, sizeof(why)))
 		errx(1, "%s: %s", path, why);
-	places[npaired++].elf = &lib->elf;
+	places[count++].placement = MSHARE_PAIRED;
 }
 
 static void write_at(int fd, const void *bytes, size_t size, off_t offset)
@@ -131,122 +137,48 @@ static void copy_text(int fd, const struct library *lib, off_t to)
 }
 
 static void copy_data(int fd, const struct library *lib, uint64_t start,
-		      const struct mshare_catalog_entry *entry)
+		      const struct mshare_place *place)
 {
-	uint64_t base = start + entry->text_offset - lib->elf.text_vaddr;
+	uint64_t base = start + place->text_offset - lib->elf.text_vaddr;
 	struct image_data data;
 
 	if (image_relocate(&lib->split.image, base, &data))
 		errx(1, "no memory");
-	write_at(fd, data.bytes, data.size, entry->data_offset);
+	write_at(fd, data.bytes, data.size, place->data_offset);
 	free(data.bytes);
-}
-
-/* What is the same for paired and split libraries. */
-static struct mshare_catalog_entry entry_of(const struct library *lib,
-					    uint64_t text_offset)
-{
-	return (struct mshare_catalog_entry){
-		.dev = lib->st.st_dev,
-		.ino = lib->st.st_ino,
-		.file_size = lib->st.st_size,
-		.ctime_sec = lib->st.st_ctim.tv_sec,
-		.ctime_nsec = lib->st.st_ctim.tv_nsec,
-		.text_offset = text_offset,
-		.text_file_offset = lib->elf.text_offset,
-		.text_size = lib->elf.text_size,
-	};
-}
-
-static struct mshare_catalog_entry split_entry(const struct library *lib)
-{
-	const struct image_place *place = &lib->split.place;
-	uint64_t head = lib->elf.text_vaddr & (lib->elf.align - 1);
-	uint64_t group = MSHARE_WINDOW_SIZE + place->group * MSHARE_GIB;
-	struct mshare_catalog_entry entry =
-		entry_of(lib, group + place->text_offset + head);
-
-	entry.placement = MSHARE_SPLIT;
-	entry.claim_offset = mshare_round_down(entry.text_offset,
-					       MSHARE_WINDOW_SIZE);
-	entry.claim_size = mshare_round_up(entry.text_offset + entry.text_size,
-					   MSHARE_WINDOW_SIZE) -
-			   entry.claim_offset;
-	entry.data_offset = group + place->data_offset;
-	entry.data_size = lib->elf.end_vaddr - lib->elf.data_vaddr;
-	return entry;
-}
-
-/* Behind @behind, where the paired libraries begin. */
-static struct mshare_catalog_entry paired_entry(const struct library *lib,
-						const struct mshare_place *place,
-						uint64_t behind)
-{
-	struct mshare_catalog_entry entry =
-		entry_of(lib, behind + place->text_offset);
-
-	entry.placement = MSHARE_PAIRED;
-	entry.claim_offset = behind + place->claim_offset;
-	entry.claim_size = place->claim_size;
-	return entry;
-}
-
-/* Bytes of the region in front of the paired libraries. */
-static uint64_t groups_size(void)
-{
-	uint64_t size = 0, end;
-
-	for (size_t i = 0; i < count; i++) {
-		end = (libraries[i].split.place.group + 1) * MSHARE_GIB;
-		if (libraries[i].is_split && end > size)
-			size = end;
-	}
-	return size;
-}
-
-static void fill_samples(uint64_t behind)
-{
-	const struct mshare_place *place = places;
-
-	for (size_t i = 0; i < count; i++) {
-		const struct library *lib = &libraries[i];
-
-		samples[i].path = lib->path;
-		samples[i].entry = lib->is_split ?
-					   split_entry(lib) :
-					   paired_entry(lib, place++, behind);
-	}
 }
 
 static void write_region(int fd, struct mshare_info *info, uint64_t base)
 {
-	uint64_t behind = groups_size();
+	struct mshare_builder *builder = mshare_builder_new();
 	struct mshare_layout layout;
-	uint32_t nbuckets = 1;
-	void *catalog;
+	void *catalog = NULL;
+	size_t size = 0;
 	int error;
 
-	error = mshare_layout(places, npaired, base, &layout);
+	error = mshare_layout(places, count, base, &layout);
 	if (error)
 		errx(1, "layout: %s", strerror(-error));
-	info->start = layout.start;
-	info->size = behind + layout.size;
-	if (ftruncate(fd, info->size))
+	if (ftruncate(fd, layout.size))
 		err(1, "ftruncate");
-	fill_samples(behind);
-	while (nbuckets < 2 * count)
-		nbuckets *= 2;
-	catalog = sample_catalog(samples, count, nbuckets, info);
-	write_at(fd, info, sizeof(*info), 0);
-	write_at(fd, catalog, info->catalog_size, MSHARE_CATALOG_OFFSET);
-	free(catalog);
-
 	for (size_t i = 0; i < count; i++) {
-		copy_text(fd, &libraries[i], samples[i].entry.text_offset);
+		copy_text(fd, &libraries[i], places[i].text_offset);
 		if (libraries[i].is_split)
-			copy_data(fd, &libraries[i], info->start,
-				  &samples[i].entry);
+			copy_data(fd, &libraries[i], layout.start, &places[i]);
+		if (mshare_builder_add(builder, &libraries[i].st, &places[i],
+				       libraries[i].path))
+			errx(1, "no memory");
 	}
+	error = mshare_builder_finish(builder, &layout, &catalog, &size);
+	if (error)
+		errx(1, "catalog: %s", strerror(-error));
+	info->start = layout.start;
+	info->size = layout.size;
+	info->catalog_size = size;
+	write_at(fd, info, sizeof(*info), 0);
+	write_at(fd, catalog, size, MSHARE_CATALOG_OFFSET);
+	free(catalog);
+	mshare_builder_free(builder);
 }
 
 static uint64_t number(const char *text)
