@@ -2,7 +2,6 @@
 /*
  * mshare ps: what each process has of a region
  */
-#include <dirent.h>
 #include <err.h>
 #include <errno.h>
 #include <stdio.h>
@@ -65,27 +64,21 @@ static int add_process(struct survey *survey, int pid, bool always)
 	return 0;
 }
 
+static void add_any_process(int pid, void *context)
+{
+	struct survey *survey = context;
+	int result = add_process(survey, pid, false);
+
+	/* ESRCH: it has exited, or is a kernel thread. */
+	if (result == -EPERM)
+		survey->denied++;
+	else if (result && result != -ESRCH)
+		fail(result, "process %d", pid);
+}
+
 static void add_all_processes(struct survey *survey)
 {
-	DIR *proc = opendir("/proc");
-	struct dirent *entry;
-
-	if (!proc)
-		err(1, "/proc");
-	while ((entry = readdir(proc))) {
-		int pid = process_number(entry->d_name);
-		int result;
-
-		if (pid < 0)
-			continue;
-		/* ESRCH: it has exited, or is a kernel thread. */
-		result = add_process(survey, pid, false);
-		if (result == -EPERM)
-			survey->denied++;
-		else if (result && result != -ESRCH)
-			fail(result, "process %s", entry->d_name);
-	}
-	closedir(proc);
+	for_each_process(add_any_process, survey);
 	if (survey->denied)
 		warnx("%zu processes left out: only root may ask for them",
 		      survey->denied);

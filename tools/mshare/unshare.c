@@ -3,7 +3,6 @@
  * mshare unshare: libraries that shall be used as on a stock system from now
  * on, also in processes that run, of whatever generation their region is
  */
-#include <dirent.h>
 #include <err.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,30 +34,16 @@ struct effort {
 	int status;
 };
 
-static void for_each_process(struct effort *effort, const void *context,
-			     void (*fn)(struct effort *effort, int pid,
-					const void *context))
-{
-	DIR *proc = opendir("/proc");
-	struct dirent *entry;
-
-	if (!proc)
-		err(1, "/proc");
-	while ((entry = readdir(proc)))
-		if (process_number(entry->d_name) > 0)
-			fn(effort, process_number(entry->d_name), context);
-	closedir(proc);
-}
-
 /** struct leftover - a library that some process still has from a region */
 struct leftover {
+	struct effort *effort;
 	const struct mshare_region *region;
 	const struct mshare_library *library;
 	unsigned char *flags;
 	size_t windows;
 };
 
-static void add_leftover(struct effort *effort, int pid, const void *context)
+static void add_leftover(int pid, void *context)
 {
 	const struct leftover *leftover = context;
 	const struct mshare_catalog_entry *entry = &leftover->library->entry;
@@ -82,7 +67,7 @@ static void add_leftover(struct effort *effort, int pid, const void *context)
 	json_set_number(row, "pid", (uint64_t)pid);
 	json_set_string(row, "command", command);
 	json_set_string(row, "library", leftover->library->path);
-	json_object_array_add(effort->processes, row);
+	json_object_array_add(leftover->effort->processes, row);
 }
 
 static void list_leftovers(struct effort *effort,
@@ -90,14 +75,14 @@ static void list_leftovers(struct effort *effort,
 			   const struct mshare_library *library)
 {
 	struct leftover leftover = {
-		.region = region, .library = library,
+		.effort = effort, .region = region, .library = library,
 		.windows = mshare_region_info(region)->size / MSHARE_WINDOW_SIZE,
 	};
 
 	leftover.flags = malloc(leftover.windows + 1);
 	if (!leftover.flags)
 		err(1, NULL);
-	for_each_process(effort, &leftover, add_leftover);
+	for_each_process(add_leftover, &leftover);
 	free(leftover.flags);
 }
 
@@ -157,14 +142,14 @@ static void unshare_in(struct effort *effort, struct mshare_region *region)
 }
 
 /* Regions that lost their name: by the pads their processes have. */
-static void unshare_nameless(struct effort *effort, int pid, const void *context)
+static void unshare_nameless(int pid, void *context)
 {
+	struct effort *effort = context;
 	const char *mountpoint = effort->request->mountpoint;
 	char path[64], line[4096], range[64];
 	struct mshare_region *region;
 	FILE *maps;
 
-	(void)context;
 	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
 	maps = fopen(path, "re");
 	while (maps && fgets(line, sizeof(line), maps)) {
@@ -224,7 +209,7 @@ int unshare_libraries(const struct request *request)
 					&region))
 			unshare_in(&effort, region);
 	free_names(&names);
-	for_each_process(&effort, NULL, unshare_nameless);
+	for_each_process(unshare_nameless, &effort);
 
 	for (size_t i = 0; i < request->count; i++)
 		if (!effort.found[i]) {

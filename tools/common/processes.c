@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <dirent.h>
+#include <err.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -17,6 +19,19 @@ int process_number(const char *text)
 	if (errno || end == text || *end || number < 1 || number > INT_MAX)
 		return -1;
 	return (int)number;
+}
+
+void for_each_process(void (*fn)(int pid, void *context), void *context)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *entry;
+
+	if (!proc)
+		err(1, "/proc");
+	while ((entry = readdir(proc)))
+		if (process_number(entry->d_name) > 0)
+			fn(process_number(entry->d_name), context);
+	closedir(proc);
 }
 
 void read_command(int pid, char *command, size_t size)

@@ -13,6 +13,15 @@
 int process_number(const char *text);
 
 /**
+ * for_each_process() - call a function for each process there is
+ * @fn:	     the function; the process may be gone when it is called
+ * @context: what it gets
+ *
+ * Ends the program if /proc cannot be read.
+ */
+void for_each_process(void (*fn)(int pid, void *context), void *context);
+
+/**
  * read_command() - the name of a process
  * @pid:	the process
  * @command:	receives it, "?" if it is gone
