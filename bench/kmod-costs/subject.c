@@ -79,7 +79,9 @@ static void make_region(const struct text *text)
 	if (!result)
 		result = mshare_builder_finish(builder, &layout, &catalog, &size);
 	if (!result)
-		result = mshare_new_publish(new, catalog, size, &generation);
+		result = mshare_new_seal(new, catalog, size, &generation);
+	if (!result)
+		result = mshare_new_publish(new);
 	if (result)
 		fail(result, "region %s", text->name);
 	mshare_new_close(new);

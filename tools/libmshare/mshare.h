@@ -346,17 +346,37 @@ int mshare_new_forget(struct mshare_new *new,
 		      const struct mshare_place *place);
 
 /**
- * mshare_new_publish() - write the catalog, seal, make live
+ * mshare_new_set_data() - give a data zone its data
+ * @new:	the region
+ * @zone:	the zone
+ * @fd:		a file of root's, opened O_RDONLY, that nobody can write to
+ * @offset:	where the zone's data begins in it
+ *
+ * Return: 0; MSHAREFS_SET_DATA's error.
+ */
+int mshare_new_set_data(struct mshare_new *new, const struct mshare_zone *zone,
+			int fd, uint64_t offset);
+
+/**
+ * mshare_new_seal() - write the catalog; the region never changes again
  * @new:	the region
  * @catalog:	the catalog's bytes
  * @size:	how many
  * @generation:	receives the region's number
  *
+ * Return: 0; write(2)'s or MSHAREFS_SEAL's error.
+ */
+int mshare_new_seal(struct mshare_new *new, const void *catalog, size_t size,
+		    uint64_t *generation);
+
+/**
+ * mshare_new_publish() - make a sealed region live
+ * @new:	the region
+ *
  * The region takes its name in one step; the one that had it before serves
  * the processes it has until the last is gone.
  */
-int mshare_new_publish(struct mshare_new *new, const void *catalog,
-		       size_t size, uint64_t *generation);
+int mshare_new_publish(struct mshare_new *new);
 
 /**
  * mshare_new_close() - let go: a region not published is gone

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Making a region: create, donate, map, write the catalog, seal, publish.
+ * Making a region: create, donate, map, set data, write the catalog, seal,
+ * publish.
  *
  * Nothing here needs undoing.  Until it is published the region's name begins
  * with a dot, and msharefs drops such a region with its last descriptor:
@@ -110,6 +111,19 @@ int mshare_new_forget(struct mshare_new *new, const struct mshare_place *place)
 	return 0;
 }
 
+int mshare_new_set_data(struct mshare_new *new, const struct mshare_zone *zone,
+			int fd, uint64_t offset)
+{
+	struct mshare_data data = {
+		.region_offset = zone->offset,
+		.size = zone->size,
+		.offset = offset,
+		.fd = fd,
+	};
+
+	return ioctl(new->fd, MSHAREFS_SET_DATA, &data) ? -errno : 0;
+}
+
 static int write_catalog(int fd, const char *bytes, size_t size)
 {
 	size_t done = 0;
@@ -129,8 +143,8 @@ static int write_catalog(int fd, const char *bytes, size_t size)
 	return 0;
 }
 
-int mshare_new_publish(struct mshare_new *new, const void *catalog,
-		       size_t size, uint64_t *generation)
+int mshare_new_seal(struct mshare_new *new, const void *catalog, size_t size,
+		    uint64_t *generation)
 {
 	struct mshare_info info;
 	int err = write_catalog(new->fd, catalog, size);
@@ -142,6 +156,11 @@ int mshare_new_publish(struct mshare_new *new, const void *catalog,
 	if (pread(new->fd, &info, sizeof(info), 0) != sizeof(info))
 		return -EIO;
 	*generation = info.generation;
+	return 0;
+}
+
+int mshare_new_publish(struct mshare_new *new)
+{
 	if (renameat(new->directory, new->temporary, new->directory, new->name))
 		return -errno;
 	return 0;

@@ -176,7 +176,9 @@ uint64_t populate(const struct options *options, struct selection *selection,
 	map_all(new, options, selection);
 	forget_changed(new, selection);
 	catalog = build_catalog(selection, layout, &size);
-	result = mshare_new_publish(new, catalog, size, &generation);
+	result = mshare_new_seal(new, catalog, size, &generation);
+	if (!result)
+		result = mshare_new_publish(new);
 	if (result)
 		fail(result, "%s/%s: cannot make the region live",
 		     options->mountpoint, options->name);
