@@ -6,6 +6,7 @@
  *	relocated DIRECTORY LIBRARY...
  */
 #include <dlfcn.h>
+#include <errno.h>
 #include <link.h>
 #include <stdlib.h>
 #include <string.h>
@@ -102,6 +103,30 @@ static void check_relr_is_gone(const struct image_source *source)
 	free(data.bytes);
 }
 
+/* ld.so would leave out what we are told to have done. */
+static void check_others_are_refused(struct image_source *source,
+				     const char *name)
+{
+	Elf64_Rela *rela = image_rows(source, &source->rela), kept;
+	struct image_data data;
+	size_t i = 0;
+
+	while (i < source->rela.count &&
+	       ELF64_R_TYPE(rela[i].r_info) != R_X86_64_RELATIVE)
+		i++;
+	if (i == source->rela.count)
+		return;
+	kept = rela[i];
+	rela[i].r_offset = source->shape.text_vaddr;
+	check_eq(image_relocate(source, 0, &data), -ENOEXEC,
+		 "%s: not with a relocation of text", name);
+	rela[i].r_offset = mshare_round_up(source->data_file_end,
+					   MSHARE_PAGE_SIZE) - 4;
+	check_eq(image_relocate(source, 0, &data), -ENOEXEC,
+		 "%s: nor of what is not in the file", name);
+	rela[i] = kept;
+}
+
 static void compare(const char *path, const char *directory)
 {
 	const char *slash = strrchr(path, '/');
@@ -124,6 +149,7 @@ static void compare(const char *path, const char *directory)
 		 "%s: as ld.so relocates it", name);
 	check_eq(in_child(try_in_child, &image), 0,
 		 "%s: its image as ld.so relocates that", name);
+	check_others_are_refused(&made.image, name);
 	if (strstr(name, "relr"))
 		check_relr_is_gone(&made.image);
 	unmake(&made);

@@ -469,7 +469,8 @@ struct image_data {
  * DT_RELR's tags are taken out of the dynamic section: to apply it twice would
  * be wrong.  DT_RELA's relocations may be applied again.
  *
- * Return: 0; -ENOMEM.
+ * Return: 0; -ENOEXEC: one of them is of something else, so that it is not
+ * applied; -ENOMEM.
  */
 int image_relocate(const struct image_source *source, uint64_t base,
 		   struct image_data *data);

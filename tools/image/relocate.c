@@ -17,9 +17,10 @@ static unsigned char *word_of(const struct image_data *data, uint64_t vaddr)
 		       data->bytes + offset : NULL;
 }
 
-static void apply_rela(const struct image_source *source,
-		       const struct image_table *table, uint64_t base,
-		       struct image_data *data)
+/* What is not here cannot be relocated: ld.so, told that all is, would not. */
+static int apply_rela(const struct image_source *source,
+		      const struct image_table *table, uint64_t base,
+		      struct image_data *data)
 {
 	const Elf64_Rela *rela = image_rows(source, table);
 
@@ -27,15 +28,18 @@ static void apply_rela(const struct image_source *source,
 		uint64_t value = base + (uint64_t)rela[i].r_addend;
 		unsigned char *word = word_of(data, rela[i].r_offset);
 
-		if (ELF64_R_TYPE(rela[i].r_info) != R_X86_64_RELATIVE || !word)
+		if (ELF64_R_TYPE(rela[i].r_info) != R_X86_64_RELATIVE)
 			continue;
+		if (!word)
+			return -ENOEXEC;
 		memcpy(word, &value, sizeof(value));
 		data->relative++;
 	}
+	return 0;
 }
 
-static void apply_relr(const struct image_source *source, uint64_t base,
-		       struct image_data *data)
+static int apply_relr(const struct image_source *source, uint64_t base,
+		      struct image_data *data)
 {
 	struct image_relr walk = { .source = source };
 	uint64_t place, value;
@@ -44,12 +48,13 @@ static void apply_relr(const struct image_source *source, uint64_t base,
 		unsigned char *word = word_of(data, place);
 
 		if (!word)
-			continue;
+			return -ENOEXEC;
 		memcpy(&value, word, sizeof(value));
 		value += base;
 		memcpy(word, &value, sizeof(value));
 		data->relr++;
 	}
+	return 0;
 }
 
 static void drop_relr_tags(const struct image_source *source,
@@ -73,6 +78,7 @@ int image_relocate(const struct image_source *source, uint64_t base,
 {
 	uint64_t head = source->data_start % MSHARE_PAGE_SIZE;
 	uint64_t loaded = source->data_file_end - source->data_start;
+	int err;
 
 	*data = (struct image_data) {
 		.vaddr = source->data_start - head,
@@ -82,9 +88,16 @@ int image_relocate(const struct image_source *source, uint64_t base,
 	if (!data->bytes)
 		return -ENOMEM;
 	memcpy(data->bytes + head, source->bytes + source->data_offset, loaded);
-	apply_rela(source, &source->rela, base, data);
-	apply_rela(source, &source->jmprel, base, data);
-	apply_relr(source, base, data);
+	err = apply_rela(source, &source->rela, base, data);
+	if (!err)
+		err = apply_rela(source, &source->jmprel, base, data);
+	if (!err)
+		err = apply_relr(source, base, data);
+	if (err) {
+		free(data->bytes);
+		*data = (struct image_data) { 0 };
+		return err;
+	}
 	if (source->relr.count)
 		drop_relr_tags(source, data);
 	return 0;
