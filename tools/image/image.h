@@ -351,6 +351,14 @@ int image_compose(const struct image_source *source,
 		  struct image_file *image, struct image_verdict *verdict);
 
 /**
+ * image_make_directories() - make the directories above a file
+ * @path: of the file
+ *
+ * Return: 0; mkdir(2)'s error; -ENOMEM.
+ */
+int image_make_directories(const char *path);
+
+/**
  * image_write() - give an image its place in the file system
  * @image: the image
  * @path:  its name; directories above it are made

@@ -181,6 +181,10 @@ static int read_index(struct image_index *index, FILE *file)
 
 static int lock(struct image_index *index)
 {
+	int err = image_make_directories(index->directory);
+
+	if (err)
+		return err;
 	if (mkdir(index->directory, 0755) && errno != EEXIST)
 		return -errno;
 	index->lock = open(index->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -248,7 +248,7 @@ int image_compose(const struct image_source *source,
 
 /* ---- to disk ----------------------------------------------------------- */
 
-static int make_directories(const char *path)
+int image_make_directories(const char *path)
 {
 	char *copy = strdup(path);
 	int err = 0;
@@ -320,7 +320,7 @@ int image_write(const struct image_file *image, const char *path)
 
 	if (asprintf(&temporary, "%s.new", path) < 0)
 		return -ENOMEM;
-	err = make_directories(path);
+	err = image_make_directories(path);
 	if (!err) {
 		/* Whoever writes here holds the index's lock. */
 		unlink(temporary);
