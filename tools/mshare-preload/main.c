@@ -16,6 +16,20 @@
 #include "populate.h"
 #include "selection.h"
 
+static void print_outcome(const struct options *options,
+			  const struct selection *selection,
+			  const struct mshare_layout *layout,
+			  const struct outcome *outcome)
+{
+	printf("%s: generation %" PRIu64 ", %zu libraries, %s at %#" PRIx64 "\n",
+	       options->name, outcome->generation, selection->count,
+	       format_size(layout->size).text, layout->start);
+	if (outcome->kept.files)
+		printf("%s: data of %" PRIu64 " older generations is still used: %s\n",
+		       options->data_dir, outcome->kept.files,
+		       format_size(outcome->kept.bytes).text);
+}
+
 static void flush_output(void)
 {
 	if (fflush(stdout) || ferror(stdout))
@@ -28,7 +42,7 @@ int main(int argc, char **argv)
 	struct candidates candidates;
 	struct selection selection;
 	struct mshare_layout layout;
-	uint64_t generation = 0;
+	struct outcome outcome = { 0 };
 
 	/* Whoever ignores it would make waiting for our children fail. */
 	signal(SIGCHLD, SIG_DFL);
@@ -41,13 +55,11 @@ int main(int argc, char **argv)
 
 	plan_layout(&options, &selection, &layout);
 	if (!options.dry_run)
-		generation = populate(&options, &selection, &layout);
+		populate(&options, &selection, &layout, &outcome);
 	if (options.dry_run || options.json)
-		print_plan(&options, &selection, &layout, generation);
+		print_plan(&options, &selection, &layout, &outcome);
 	else
-		printf("%s: generation %" PRIu64 ", %zu libraries, %s at %#" PRIx64 "\n",
-		       options.name, generation, selection.count,
-		       format_size(layout.size).text, layout.start);
+		print_outcome(&options, &selection, &layout, &outcome);
 	free_selection(&selection);
 	free_options(&options);
 	flush_output();

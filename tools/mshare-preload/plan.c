@@ -90,14 +90,14 @@ static struct json_object *zones_json(const struct selection *selection,
 
 static struct json_object *region_json(const struct options *options,
 				       const struct mshare_layout *layout,
-				       uint64_t generation)
+				       const struct outcome *outcome)
 {
 	struct json_object *region = json_object_new_object();
 	bool known;
 	unsigned int bits = mshare_mmap_random_bits(&known);
 
 	json_set_string(region, "name", options->name);
-	json_set_number(region, "generation", generation);
+	json_set_number(region, "generation", outcome->generation);
 	json_set_number(region, "start", layout->start);
 	json_set_number(region, "size", layout->size);
 	json_set_number(region, "windows", layout->size / MSHARE_WINDOW_SIZE);
@@ -106,6 +106,8 @@ static struct json_object *region_json(const struct options *options,
 	json_set_fraction(region, "entropy_bits", layout->entropy_bits);
 	json_set_fraction(region, "collision_probability",
 			  mshare_collision_probability(layout->size, bits));
+	json_set_number(region, "old_data_files", outcome->kept.files);
+	json_set_number(region, "old_data_bytes", outcome->kept.bytes);
 	return region;
 }
 
@@ -242,7 +244,8 @@ static void print_libraries(struct json_object *libraries)
 
 void print_plan(const struct options *options,
 		const struct selection *selection,
-		const struct mshare_layout *layout, uint64_t generation)
+		const struct mshare_layout *layout,
+		const struct outcome *outcome)
 {
 	struct json_object *libraries = libraries_json(selection, layout);
 	struct json_object *zones = zones_json(selection, layout);
@@ -257,7 +260,7 @@ void print_plan(const struct options *options,
 	}
 	plan = json_object_new_object();
 	json_object_object_add(plan, "region",
-			       region_json(options, layout, generation));
+			       region_json(options, layout, outcome));
 	json_object_object_add(plan, "zones", zones);
 	json_object_object_add(plan, "libraries", libraries);
 	json_object_object_add(plan, "skipped",

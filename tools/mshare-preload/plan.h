@@ -6,6 +6,7 @@
 
 #include "mshare.h"
 #include "options.h"
+#include "populate.h"
 #include "selection.h"
 
 /**
@@ -24,10 +25,11 @@ void plan_layout(const struct options *options, struct selection *selection,
  * @options:	what was asked for
  * @selection:	the libraries in their places
  * @layout:	the region
- * @generation:	its number, or 0 if it is not live
+ * @outcome:	what became of it; all 0 if it is not live
  */
 void print_plan(const struct options *options,
 		const struct selection *selection,
-		const struct mshare_layout *layout, uint64_t generation);
+		const struct mshare_layout *layout,
+		const struct outcome *outcome);
 
 #endif /* PLAN_H */

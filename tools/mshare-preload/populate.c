@@ -5,17 +5,59 @@
  * A library is judged when it is chosen, but it is its file now, at the end,
  * that ld.so will compare with the catalog: one that changed in between is
  * left out, as is one that the module does not accept.
+ *
+ * Killed at any moment, this leaves the region that is live as it was, and
+ * nothing of the new one but, if it has split libraries, a file of data, which
+ * the next run removes.
  */
 #include <err.h>
 #include <errno.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "data-file.h"
 #include "fail.h"
 #include "populate.h"
 #include "progress.h"
+
+/**
+ * struct population - populate() at work
+ * @options:   what was asked for
+ * @selection: the libraries
+ * @layout:    the region
+ * @new:       the same, in the kernel
+ * @data:      data of the split libraries, if the region has data zones
+ * @progress:  bytes of data written and of text read
+ */
+struct population {
+	const struct options *options;
+	struct selection *selection;
+	const struct mshare_layout *layout;
+	struct mshare_new *new;
+	struct data_file data;
+	struct progress progress;
+};
+
+/* The region goes with this process, its data does not.  @result: an errno, or 0 */
+__attribute__((noreturn, format(printf, 3, 4)))
+static void give_up(struct population *population, int result,
+		    const char *format, ...)
+{
+	va_list args;
+
+	progress_clear(&population->progress);
+	if (population->layout->nzones)
+		data_file_drop(&population->data);
+	va_start(args, format);
+	errno = -result;
+	if (result)
+		verr(1, format, args);
+	verrx(1, format, args);
+}
 
 static void mount_msharefs(const char *mountpoint)
 {
@@ -29,29 +71,46 @@ static void mount_msharefs(const char *mountpoint)
 		fail(result, "%s: cannot mount msharefs", mountpoint);
 }
 
-static uint64_t total_text(const struct selection *selection)
+static uint64_t total_bytes(const struct selection *selection)
 {
 	uint64_t total = 0;
 
-	for (size_t i = 0; i < selection->count; i++)
-		total += selection->libraries[i].elf.text_size;
+	for (size_t i = 0; i < selection->count; i++) {
+		const struct library *library = &selection->libraries[i];
+
+		total += library->elf.text_size;
+		if (is_split(library))
+			total += library->place.data_size;
+	}
 	return total;
 }
 
-static int map_library(struct mshare_new *new, const struct library *library,
-		       struct progress *progress)
+static void make_data(struct population *population)
+{
+	const struct options *options = population->options;
+	struct data_kept kept;
+
+	data_directory_open(&population->data.directory, options->data_dir);
+	data_directory_clean(&population->data.directory, options->mountpoint,
+			     &kept);
+	data_file_make(&population->data, population->selection,
+		       population->layout, &population->progress);
+}
+
+static int map_library(struct population *population,
+		       const struct library *library)
 {
 	uint64_t offset = library->place.text_offset;
 
 	for (unsigned int i = 0; i < library->elf.nsegments; i++) {
 		const struct mshare_segment *segment = &library->elf.segments[i];
-		int result = mshare_new_map(new, text_fd(library), segment,
-					    offset);
+		int result = mshare_new_map(population->new, text_fd(library),
+					    segment, offset);
 
 		if (result)
 			return result;
 		offset += segment->size;
-		progress_add(progress, segment->size);
+		progress_add(&population->progress, segment->size);
 	}
 	return 0;
 }
@@ -63,46 +122,46 @@ static bool is_about_file(int result)
 	       result == -EINVAL;
 }
 
-static void forget(struct mshare_new *new, struct selection *selection,
-		   size_t index, const char *reason)
+static void forget(struct population *population, size_t index,
+		   const char *reason)
 {
-	int result = mshare_new_forget(new, &selection->libraries[index].place);
+	struct library *library = &population->selection->libraries[index];
+	int result = mshare_new_forget(population->new, &library->place);
 
 	if (result)
-		fail(result, "%s: cannot be taken out again",
-		     selection->libraries[index].path);
-	leave_out(selection, index, reason);
+		give_up(population, result, "%s: cannot be taken out again",
+			library->path);
+	leave_out(population->selection, index, reason);
 }
 
-static void map_all(struct mshare_new *new, const struct options *options,
-		    struct selection *selection)
+static void map_all(struct population *population)
 {
-	struct progress progress;
+	struct selection *selection = population->selection;
 	char why[128];
 	size_t i = 0;
 
-	progress_begin(&progress, total_text(selection));
 	while (i < selection->count) {
 		const struct library *library = &selection->libraries[i];
 		int result;
 
-		if (options->verbose) {
-			progress_clear(&progress);
+		if (population->options->verbose) {
+			progress_clear(&population->progress);
 			warnx("mapping %s", library->path);
 		}
-		result = map_library(new, library, &progress);
+		result = map_library(population, library);
 		if (!result) {
 			i++;
 			continue;
 		}
-		progress_clear(&progress);
+		progress_clear(&population->progress);
 		if (!is_about_file(result))
-			fail(result, "%s: cannot be mapped", library->path);
+			give_up(population, result, "%s: cannot be mapped",
+				library->path);
 		snprintf(why, sizeof(why), "the module does not take it: %s",
 			 strerror(-result));
-		forget(new, selection, i, why);
+		forget(population, i, why);
 	}
-	progress_clear(&progress);
+	progress_clear(&population->progress);
 }
 
 /* Replaced, removed or written to: each of these changes the ctime. */
@@ -122,23 +181,24 @@ static bool has_changed(const struct library *library)
 		is_other(library->image.fd, &library->image.file));
 }
 
-static void forget_changed(struct mshare_new *new, struct selection *selection)
+static void forget_changed(struct population *population)
 {
+	struct selection *selection = population->selection;
 	size_t i = 0;
 
 	while (i < selection->count) {
 		if (has_changed(&selection->libraries[i]))
-			forget(new, selection, i, "changed meanwhile");
+			forget(population, i, "changed meanwhile");
 		else
 			i++;
 	}
 	if (!selection->count)
-		errx(1, "no library is left: no region");
+		give_up(population, 0, "no library is left: no region");
 }
 
-static void *build_catalog(const struct selection *selection,
-			   const struct mshare_layout *layout, size_t *size)
+static void *build_catalog(struct population *population, size_t *size)
 {
+	const struct selection *selection = population->selection;
 	struct mshare_builder *builder = mshare_builder_new();
 	void *bytes = NULL;
 	int result = builder ? 0 : -ENOMEM;
@@ -150,39 +210,72 @@ static void *build_catalog(const struct selection *selection,
 					    &library->place, library->path);
 	}
 	if (!result)
-		result = mshare_builder_finish(builder, layout, &bytes, size);
+		result = mshare_builder_finish(builder, population->layout,
+					       &bytes, size);
 	if (result)
-		fail(result, "no catalog");
+		give_up(population, result, "no catalog");
 	mshare_builder_free(builder);
 	return bytes;
 }
 
-uint64_t populate(const struct options *options, struct selection *selection,
-		  const struct mshare_layout *layout)
+/* Between seal and publication, so that no live region lacks a file's name. */
+static void make_live(struct population *population, struct outcome *outcome)
 {
-	struct mshare_new *new;
-	uint64_t generation;
-	void *catalog;
+	const struct options *options = population->options;
 	size_t size;
+	void *catalog = build_catalog(population, &size);
+	int result = mshare_new_seal(population->new, catalog, size,
+				     &outcome->generation);
+
+	if (!result && population->layout->nzones)
+		result = data_file_keep(&population->data, outcome->generation);
+	if (!result)
+		result = mshare_new_publish(population->new);
+	if (result)
+		give_up(population, result, "%s/%s: cannot make the region live",
+			options->mountpoint, options->name);
+	free(catalog);
+}
+
+/* Whether this region has data or not: the one before may have had some. */
+static void clean(struct population *population, struct outcome *outcome)
+{
+	const struct options *options = population->options;
+	struct data_directory *directory = &population->data.directory;
+
+	if (!population->layout->nzones &&
+	    !data_directory_find(directory, options->data_dir))
+		return;
+	data_directory_clean(directory, options->mountpoint, &outcome->kept);
+	data_directory_close(directory);
+}
+
+void populate(const struct options *options, struct selection *selection,
+	      const struct mshare_layout *layout, struct outcome *outcome)
+{
+	struct population population = {
+		.options = options, .selection = selection, .layout = layout,
+	};
 	int result;
 
+	*outcome = (struct outcome) { 0 };
 	mount_msharefs(options->mountpoint);
+	progress_begin(&population.progress, total_bytes(selection));
+	if (layout->nzones)
+		make_data(&population);
 	result = mshare_new_create(options->mountpoint, options->name, layout,
-				   &new);
+				   &population.new);
 	if (result)
-		fail(result, "%s/%s: cannot make a region",
-		     options->mountpoint, options->name);
+		give_up(&population, result, "%s/%s: cannot make a region",
+			options->mountpoint, options->name);
 
-	map_all(new, options, selection);
-	forget_changed(new, selection);
-	catalog = build_catalog(selection, layout, &size);
-	result = mshare_new_seal(new, catalog, size, &generation);
-	if (!result)
-		result = mshare_new_publish(new);
+	map_all(&population);
+	result = data_file_set(&population.data, population.new, layout);
 	if (result)
-		fail(result, "%s/%s: cannot make the region live",
-		     options->mountpoint, options->name);
-	free(catalog);
-	mshare_new_close(new);
-	return generation;
+		give_up(&population, result, "%s/%s: the module does not take it",
+			population.data.directory.path, population.data.name);
+	forget_changed(&population);
+	make_live(&population, outcome);
+	clean(&population, outcome);
+	mshare_new_close(population.new);
 }
