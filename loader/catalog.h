@@ -78,7 +78,11 @@ struct mshare_catalog_entry {
 	uint64_t data_offset;
 	uint64_t data_size;
 
-	uint32_t path;		/* offset into the strings: for people only */
+	/*
+	 * Offset into the strings, for people only.  Behind the path of a split
+	 * library stands that of its image.
+	 */
+	uint32_t path;
 	uint32_t next;		/* next entry in this bucket: index + 1, or 0 */
 };
 

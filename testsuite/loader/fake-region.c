@@ -166,7 +166,7 @@ static void write_region(int fd, struct mshare_info *info, uint64_t base)
 		if (libraries[i].is_split)
 			copy_data(fd, &libraries[i], layout.start, &places[i]);
 		if (mshare_builder_add(builder, &libraries[i].st, &places[i],
-				       libraries[i].path))
+				       libraries[i].path, "an image"))
 			errx(1, "no memory");
 	}
 	error = mshare_builder_finish(builder, &layout, &catalog, &size);

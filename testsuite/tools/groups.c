@@ -19,6 +19,8 @@
 #define LIBRARIES_MAX	400
 #define GROUPS		3
 #define WINDOWS		(MSHARE_GIB / MSHARE_WINDOW_SIZE)
+#define LIBRARY		"/lib/x.so"
+#define IMAGE		"/images/lib/x.so"
 #define REGION_MAX	(16 * WINDOWS)
 
 /** struct set - libraries of one layout */
@@ -331,8 +333,16 @@ static bool is_found(const struct mshare_catalog *catalog, const struct set *set
 	const struct mshare_catalog_entry *entry =
 		mshare_catalog_find(catalog, 1, 1000 + i);
 	struct mshare_placement placement;
+	struct mshare_catalog_entry next;
 
-	return entry && entry->placement == set->places[i].placement &&
+	if (!entry)
+		return false;
+	next = *entry;
+	next.path += (uint32_t)sizeof(LIBRARY);
+	return (entry->placement == MSHARE_PAIRED ||
+		!strcmp(mshare_catalog_path(catalog, &next), IMAGE)) &&
+	       !strcmp(mshare_catalog_path(catalog, entry), LIBRARY) &&
+	       entry->placement == set->places[i].placement &&
 	       !mshare_place(&placement, entry, &segments, info) &&
 	       placement.text == info->start + set->places[i].text_offset &&
 	       placement.data == info->start + set->places[i].data_offset;
@@ -353,7 +363,7 @@ static void test_catalog(void)
 	for (size_t i = 0; i < set.count; i++) {
 		struct stat st = { .st_dev = 1, .st_ino = 1000 + i };
 
-		mshare_builder_add(builder, &st, &set.places[i], "/lib/x.so");
+		mshare_builder_add(builder, &st, &set.places[i], LIBRARY, IMAGE);
 	}
 	mshare_builder_finish(builder, &set.layout, &bytes, &size);
 	info = (struct mshare_info) {

@@ -187,7 +187,7 @@ static void test_catalog(size_t count)
 		struct stat st = identity(i);
 
 		snprintf(path, sizeof(path), "/lib/%zu.so", i);
-		mshare_builder_add(builder, &st, &set.places[i], path);
+		mshare_builder_add(builder, &st, &set.places[i], path, NULL);
 	}
 	check_eq(mshare_builder_finish(builder, &set.layout, &bytes, &size), 0,
 		 "catalog of %zu: is built", count);

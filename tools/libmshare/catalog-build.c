@@ -43,7 +43,8 @@ static int add_string(struct mshare_builder *builder, const char *string)
 }
 
 int mshare_builder_add(struct mshare_builder *builder, const struct stat *file,
-		       const struct mshare_place *place, const char *path)
+		       const struct mshare_place *place, const char *path,
+		       const char *image)
 {
 	struct mshare_catalog_entry *entries;
 	size_t path_offset = builder->strings_size;
@@ -54,7 +55,7 @@ int mshare_builder_add(struct mshare_builder *builder, const struct stat *file,
 	if (!entries)
 		return -ENOMEM;
 	builder->entries = entries;
-	if (add_string(builder, path))
+	if (add_string(builder, path) || (is_split && add_string(builder, image)))
 		return -ENOMEM;
 
 	entries[builder->count++] = (struct mshare_catalog_entry) {

@@ -268,9 +268,11 @@ struct mshare_builder *mshare_builder_new(void);
  * @file:	the library's file, by fstat
  * @place:	where it is
  * @path:	its name, for people
+ * @image:	its image's, if it is split
  */
 int mshare_builder_add(struct mshare_builder *builder, const struct stat *file,
-		       const struct mshare_place *place, const char *path);
+		       const struct mshare_place *place, const char *path,
+		       const char *image);
 
 /**
  * mshare_builder_finish() - the bytes ld.so reads
@@ -496,10 +498,12 @@ int mshare_destroy(const char *mountpoint, const char *name);
 /**
  * struct mshare_library - one library of a live region's catalog
  * @path:	its name
+ * @image:	the name of its image, if it is split; else NULL
  * @entry:	what the catalog says
  */
 struct mshare_library {
 	const char *path;
+	const char *image;
 	struct mshare_catalog_entry entry;
 };
 

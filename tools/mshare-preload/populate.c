@@ -207,7 +207,8 @@ static void *build_catalog(struct population *population, size_t *size)
 		const struct library *library = &selection->libraries[i];
 
 		result = mshare_builder_add(builder, &library->file,
-					    &library->place, library->path);
+					    &library->place, library->path,
+					    library->image.path);
 	}
 	if (!result)
 		result = mshare_builder_finish(builder, population->layout,

@@ -8,6 +8,22 @@
 #include "table.h"
 #include "verbs.h"
 
+static void count_libraries(struct json_object *object,
+			    const struct mshare_region *region)
+{
+	uint64_t split = 0, paired = 0, stale = 0;
+	struct mshare_library library;
+
+	for (size_t i = 0; !mshare_region_entry(region, i, &library); i++) {
+		split += library.entry.placement == MSHARE_SPLIT;
+		paired += library.entry.placement == MSHARE_PAIRED;
+		stale += mshare_library_is_stale(&library);
+	}
+	json_set_number(object, "split", split);
+	json_set_number(object, "paired", paired);
+	json_set_number(object, "stale", stale);
+}
+
 static struct json_object *describe(const char *name,
 				    const struct mshare_region *region)
 {
@@ -24,6 +40,7 @@ static struct json_object *describe(const char *name,
 	json_set_number(object, "start", info->start);
 	json_set_number(object, "size", info->size);
 	json_set_number(object, "libraries", stat.libraries);
+	count_libraries(object, region);
 	json_set_number(object, "windows", stat.windows);
 	json_set_number(object, "sharers", stat.sharers);
 	json_set_number(object, "attached", stat.attached);
@@ -57,6 +74,9 @@ int list_regions(const struct request *request)
 		{ "start", "start", COLUMN_ADDRESS },
 		{ "size", "size", COLUMN_SIZE },
 		{ "libraries", "libraries", COLUMN_NUMBER },
+		{ "split", "split", COLUMN_NUMBER },
+		{ "paired", "paired", COLUMN_NUMBER },
+		{ "stale", "stale", COLUMN_NUMBER },
 		{ "windows", "windows", COLUMN_NUMBER },
 		{ "sharers", "sharers", COLUMN_NUMBER },
 		{ "attached", "attached", COLUMN_NUMBER },

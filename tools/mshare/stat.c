@@ -30,10 +30,11 @@ static struct json_object *describe_library(const struct mshare_region *region,
 {
 	struct json_object *object = json_object_new_object();
 	struct mshare_library library;
-	const char *path = "?", *state = "";
+	const char *path = "?", *state = "", *kind = "?";
 
 	if (find_entry(region, stat->region_offset, &library)) {
 		path = library.path;
+		kind = library.image ? "split" : "paired";
 		if (mshare_library_is_stale(&library)) {
 			state = "stale";
 			++*stale;
@@ -43,6 +44,7 @@ static struct json_object *describe_library(const struct mshare_region *region,
 		state = "retired";
 
 	json_set_string(object, "path", path);
+	json_set_string(object, "kind", kind);
 	json_set_string(object, "state", state);
 	json_set_number(object, "text_offset", stat->region_offset);
 	json_set_number(object, "text_size", stat->size);
@@ -148,6 +150,7 @@ static void print_region(struct json_object *region)
 		{ "windows", "windows", COLUMN_NUMBER },
 		{ "sharers", "sharers", COLUMN_NUMBER },
 		{ "attached", "attached", COLUMN_NUMBER },
+		{ "kind", "kind", COLUMN_TEXT },
 		{ "state", "state", COLUMN_TEXT },
 		{ "library", "path", COLUMN_TEXT },
 		{ NULL, NULL, COLUMN_TEXT }

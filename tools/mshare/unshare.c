@@ -106,6 +106,8 @@ static void unshare_library(struct effort *effort,
 			mshare_region_info(region)->generation);
 	json_set_number(row, "replaced", unshare.replaced);
 	json_set_number(row, "left", unshare.left);
+	if (library->image)
+		json_set_string(row, "image", library->image);
 	json_object_array_add(effort->libraries, row);
 	if (unshare.left)
 		list_leftovers(effort, region, library);
@@ -166,6 +168,32 @@ static void unshare_nameless(int pid, void *context)
 		fclose(maps);
 }
 
+static const char *text(struct json_object *rows, size_t i, const char *key)
+{
+	struct json_object *row = json_object_array_get_idx(rows, i);
+
+	return json_object_get_string(json_object_object_get(row, key));
+}
+
+/*
+ * The kernel finds where to probe by the file that is mapped, and that is one
+ * for who has the library from a region and another for who has not.
+ */
+static void print_images(struct json_object *rows)
+{
+	for (size_t i = 0; i < json_object_array_length(rows); i++) {
+		size_t before = 0;
+
+		/* Once, of however many generations it was. */
+		while (strcmp(text(rows, before, "library"),
+			      text(rows, i, "library")))
+			before++;
+		if (before == i && text(rows, i, "image"))
+			printf("\n%s: probe its image, too, for processes that run already:\n%s\n",
+			       text(rows, i, "library"), text(rows, i, "image"));
+	}
+}
+
 static void print_all(const struct effort *effort)
 {
 	static const struct column libraries[] = {
@@ -183,6 +211,7 @@ static void print_all(const struct effort *effort)
 	};
 
 	table_print(effort->libraries, libraries);
+	print_images(effort->libraries);
 	if (!json_object_array_length(effort->processes))
 		return;
 	puts("\nProbes do not fire in these processes:");
