@@ -4,11 +4,12 @@
  * they go.
  *
  * A region lives while it has a name, an open descriptor or a mapping: its
- * inode and each text file of its libraries hold it.  When it loses its name
- * it retires: no new mappings, and the host lets go of each library as soon
- * as that has no user, and of data at once (data.c), so that nobody's disk
- * blocks or file system are held by a region nobody uses.  Libraries stay in region->libraries, empty, until the
- * region is freed: no lock is needed to look one up.
+ * inode and each text file of its libraries hold it.  When it loses its name it
+ * retires: no new mappings, and the host lets go of each library as soon as
+ * that has no user, and of data at once (data.c), so that nobody's disk blocks
+ * or file system are held by a region nobody uses.  Libraries stay in
+ * region->libraries, empty, until the region is freed: no lock is needed to
+ * look one up.
  */
 #include <linux/file.h>
 #include <linux/mman.h>
