@@ -59,6 +59,8 @@ static int enter(struct mshare_region *region, struct mshare_zone *zone,
 		allow_write_access(file);
 		return -ERANGE;
 	}
+	if (mshare_inject(MSHARE_WRITE_DATA))
+		allow_write_access(file);
 	zone->file = get_file(file);
 	spin_lock(&region->users_lock);
 	list_add_tail(&zone->list, &region->zones);
@@ -176,13 +178,7 @@ int mshare_zone_map(struct mshare_region *region, struct vm_area_struct *vma)
 	return ret;
 }
 
-/**
- * mshare_zones_release() - let go of the files of all zones
- * @region: a region that is retired, or being freed
- *
- * More than once: a descriptor of a region that has no name can still seal it.
- */
-void mshare_zones_release(struct mshare_region *region)
+static void release_files(struct mshare_region *region)
 {
 	struct mshare_zone *zone;
 
@@ -198,6 +194,16 @@ void mshare_zones_release(struct mshare_region *region)
 }
 
 /**
+ * mshare_zones_release() - let go of the files of all zones
+ * @region: a region that has lost its name
+ */
+void mshare_zones_release(struct mshare_region *region)
+{
+	if (!mshare_inject(MSHARE_KEEP_DATA))
+		release_files(region);
+}
+
+/**
  * mshare_zones_free() - free all zones of a region
  * @region: a region that is being freed
  */
@@ -205,7 +211,8 @@ void mshare_zones_free(struct mshare_region *region)
 {
 	struct mshare_zone *zone, *next;
 
-	mshare_zones_release(region);
+	/* A region without a name can still be given some. */
+	release_files(region);
 	list_for_each_entry_safe(zone, next, &region->zones, list)
 		kfree(zone);
 }

@@ -43,6 +43,8 @@ enum mshare_fault {
 	MSHARE_FORGET_PENDING_SHARER,
 	MSHARE_LINK_FOREIGN,
 	MSHARE_FREE_FOREIGN,
+	MSHARE_WRITE_DATA,
+	MSHARE_KEEP_DATA,
 	/* These break nothing: they hold a window of time open. */
 	MSHARE_DELAY_ATTACH,
 	MSHARE_DELAY_INVALIDATE,

@@ -138,6 +138,30 @@ static const struct row unshare_rows[] = {
 	S(replaced, -1U, 0), S(left, -1U, 0),
 };
 
+/* A zone of a page; the file has the pages of a window. */
+static const struct row data_rows[] = {
+#define Z(field, value, err) F(mshare_data, field, value, err)
+	Z(region_offset, 0, ERANGE), Z(region_offset, 1, EINVAL),
+	Z(region_offset, PAGE, EINVAL), Z(region_offset, WINDOW + PAGE, EINVAL),
+	Z(region_offset, WINDOW, 0), Z(region_offset, SIZE - WINDOW, 0),
+	Z(region_offset, SIZE, ERANGE), Z(region_offset, TOP, ERANGE),
+	Z(region_offset, LONG_MAX, EINVAL), Z(region_offset, 1UL << 63, ERANGE),
+	Z(region_offset, -WINDOW, ERANGE), Z(region_offset, -1UL, EINVAL),
+	Z(size, 0, EINVAL), Z(size, 1, EINVAL), Z(size, PAGE - 1, EINVAL),
+	Z(size, WINDOW, 0), Z(size, WINDOW + PAGE, ERANGE),
+	Z(size, SIZE - WINDOW, ERANGE), Z(size, SIZE, ERANGE),
+	Z(size, TOP, ERANGE), Z(size, 1UL << 63, ERANGE),
+	Z(size, -WINDOW, ERANGE), Z(size, -PAGE, ERANGE), Z(size, -1UL, EINVAL),
+	Z(offset, 1, EINVAL), Z(offset, WINDOW - PAGE, 0),
+	Z(offset, WINDOW, ERANGE), Z(offset, TOP, ERANGE),
+	Z(offset, 1UL << 63, ERANGE), Z(offset, -PAGE, ERANGE),
+	Z(offset, -1UL, EINVAL),
+	Z(fd, -1, EBADF), Z(fd, INT_MIN, EBADF), Z(fd, INT_MAX, EBADF),
+	Z(fd, 1000, EBADF),
+	Z(reserved, 1, EINVAL), Z(reserved, 1U << 31, EINVAL),
+	Z(reserved, -1U, EINVAL),
+};
+
 static int errno_of(long ret)
 {
 	return ret < 0 ? errno : 0;
@@ -298,12 +322,34 @@ static void each_donation(void)
 	check_eq(bad, 0, "DONATE: each field at its extremes");
 }
 
+/* What was set cannot be taken back: each in a region of its own. */
+static void each_zone(void)
+{
+	int file = open(FILE_PATH, O_RDONLY);
+	struct mshare_data data = { WINDOW, PAGE, 0, file, 0 };
+	unsigned int bad = 0;
+
+	for (unsigned int i = 0; i < sizeof(data_rows) / sizeof(*data_rows); i++) {
+		int fd = new_region();
+
+		if (donate(fd, REGION_START))
+			exit(1);
+		bad += !is_right("SET_DATA", &data_rows[i],
+				 call(fd, MSHAREFS_SET_DATA, &data,
+				      &data_rows[i]));
+		close(fd);
+	}
+	check_eq(bad, 0, "SET_DATA: each field at its extremes");
+	close(file);
+}
+
 int main(void)
 {
 	setup_module();
 	make_file(FILE_PATH, PAGES_PER_WINDOW);
 	each_field();
 	each_donation();
+	each_zone();
 	unlink(FILE_PATH);
 	teardown_module();
 	return report_status();

@@ -11,12 +11,15 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "region.h"
 #include "report.h"
 
 #define FILE_PATH	"/var/tmp/mshare-interface"
+#define OVERLAY		"/mnt/mshare-overlay"
 #define NEW		MOUNTPOINT "/.interface"
 #define LIVE		MOUNTPOINT "/interface"
 #define SIZE		(8 * WINDOW)
@@ -128,6 +131,19 @@ static void wrong_files(void)
 	close(region);
 }
 
+/* Its mmap of a region's file would be that region's. */
+static void overlaid_regions(void)
+{
+	mkdir(OVERLAY, 0755);
+	check(mount("none", OVERLAY, "overlay", 0,
+		    "lowerdir=" MOUNTPOINT ":" OVERLAY) && errno == EINVAL,
+	      "no overlay can be put on msharefs");
+	check(!mount("none", OVERLAY, "overlay", 0,
+		     "lowerdir=" OVERLAY ":/var/tmp") && !umount(OVERLAY),
+	      "as it can on another file system");
+	rmdir(OVERLAY);
+}
+
 /* Regions are regular files that everybody may read, too. */
 static void map_regions(void)
 {
@@ -140,6 +156,8 @@ static void map_regions(void)
 		 "a region cannot be mapped into itself");
 	check_eq(create_mapping(fd, other, WINDOW, PAGE, 0, RX, 0), ERANGE,
 		 "nor an empty one");
+	check_eq(set_data(fd, itself, WINDOW, PAGE, 0), EINVAL,
+		 "nor be its own data");
 	unlink(LIVE);
 	close(other);
 	close(itself);
@@ -218,6 +236,10 @@ static const struct {
 	  PROT_NONE, 0, EINVAL },
 	{ "a pad that begins there", REGION_START, PAGE, PROT_NONE, SIZE, EINVAL },
 	{ "a pad far beyond", REGION_START, PAGE, PROT_NONE, 1L << 62, EINVAL },
+	{ "data, where no zone is", REGION_START, PAGE, PROT_READ | PROT_WRITE,
+	  WINDOW, EINVAL },
+	{ "data far beyond", REGION_START, PAGE, PROT_READ | PROT_WRITE,
+	  1L << 62, EINVAL },
 	{ "a catalog that is none", REGION_START, PAGE, PROT_READ, PAGE, EINVAL },
 	{ "a catalog far beyond", REGION_START, PAGE, PROT_READ, 1L << 62, EINVAL },
 };
@@ -286,6 +308,7 @@ int main(void)
 	unknown_commands();
 	wrong_files();
 	map_regions();
+	overlaid_regions();
 	region_sizes();
 	largest_region();
 	mappings();

@@ -24,6 +24,7 @@
 #include "report.h"
 
 #define WINDOWS		2
+#define DATA_OFFSET	(TEXT_OFFSET + WINDOWS * WINDOW)
 #define NEW		MOUNTPOINT "/.starved"
 #define FILE_PATH	"/var/tmp/mshare-starved"
 #define MODULE_FAIL	"/sys/module/mshare/parameters/fail_alloc"
@@ -40,7 +41,7 @@ struct life {
 	struct failing *failing;
 	struct test_region region;
 	int fd, file;
-	char *text;
+	char *text, *data;
 };
 
 static int fail_fd;
@@ -88,7 +89,7 @@ static int set_size(struct life *life)
 {
 	begin(life->failing);
 	return end(life->failing,
-		   errno_of(ftruncate(life->fd, (WINDOWS + 1) * WINDOW)));
+		   errno_of(ftruncate(life->fd, DATA_OFFSET + WINDOW)));
 }
 
 static int give_host(struct life *life)
@@ -114,6 +115,13 @@ static int map_file(struct life *life)
 				  WINDOWS * WINDOW, 0, PROT_READ | PROT_EXEC, 0));
 }
 
+static int set_zone(struct life *life)
+{
+	begin(life->failing);
+	return end(life->failing,
+		   set_data(life->fd, life->file, DATA_OFFSET, WINDOW, 0));
+}
+
 static int write_catalog(struct life *life)
 {
 	begin(life->failing);
@@ -132,6 +140,23 @@ static int map(struct life *life)
 	begin(life->failing);
 	life->text = map_text(&life->region, NULL);
 	return end(life->failing, life->text == MAP_FAILED ? errno : 0);
+}
+
+static int map_zone(struct life *life)
+{
+	begin(life->failing);
+	life->data = mmap(NULL, WINDOW, PROT_READ | PROT_WRITE, MAP_PRIVATE,
+			  life->region.fd, DATA_OFFSET);
+	return end(life->failing, life->data == MAP_FAILED ? errno : 0);
+}
+
+static int unmap_zone(struct life *life)
+{
+	int err = page_number(life->data + PAGE) == 1 ? 0 : -1;
+
+	begin(life->failing);
+	return end(life->failing,
+		   munmap(life->data, WINDOW) ? errno : err);
 }
 
 /* The first fault of all, of a window and of a page: none may be seen. */
@@ -221,15 +246,18 @@ static const struct step {
 	{ "ftruncate", set_size, 0 },
 	{ "donate", give_host, 0 },
 	{ "create mapping", map_file, 0 },
+	{ "set data", set_zone, 0 },
 	{ "catalog", write_catalog, 0 },
 	{ "seal", seal, 0 },
 	{ "mmap", map, 0 },
+	{ "mmap of data", map_zone, 0 },
 	{ "first fault", touch, 0 },
 	{ "private page", copy_page, EIO },
 	{ "read it", read_copy, 0 },
 	{ "fork", fork_and_read, EAGAIN },
 	{ "statistics", ask, 0 },
 	{ "munmap", unmap, 0 },
+	{ "munmap of data", unmap_zone, 0 },
 	{ "unlink", lose_name, 0 },
 };
 

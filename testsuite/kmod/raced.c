@@ -30,17 +30,20 @@
 #define RX		(PROT_READ | PROT_EXEC)
 
 /* What was done, and how it ended. */
-enum deed { DONATE, CREATE, UNMAP, UNSHARE, SEAL, STAT, MMAP, READ, OTHER, NR_DEEDS };
+enum deed {
+	DONATE, CREATE, DATA, UNMAP, UNSHARE, SEAL, STAT, MMAP, READ, OTHER, NR_DEEDS
+};
 
 static const char *const names[] = {
-	"DONATE", "CREATE_MAPPING", "UNMAP", "UNSHARE", "SEAL", "statistics", "mmap",
-	"reading", "other calls",
+	"DONATE", "CREATE_MAPPING", "SET_DATA", "UNMAP", "UNSHARE", "SEAL",
+	"statistics", "mmap", "reading", "other calls",
 };
 
 /* All a call may end with here; 0 ends the list. */
 static const int allowed[NR_DEEDS][8] = {
 	[DONATE] = { EPERM, EEXIST, EINVAL },
 	[CREATE] = { EPERM, EEXIST, ERANGE, ENXIO, EBUSY },
+	[DATA] = { EPERM, EEXIST, ERANGE, ENXIO },
 	[UNMAP] = { ENOENT },
 	[UNSHARE] = { ENOENT, EINVAL },
 	[SEAL] = { EPERM, ENXIO, EBUSY },
@@ -116,6 +119,16 @@ static void create(struct racer *racer)
 	count(CREATE, errno ? -1 : 0);
 }
 
+/* And as data. */
+static void create_zone(struct racer *racer)
+{
+	uint64_t w = 1 + pick(racer, WINDOWS);
+
+	errno = set_data(racer->fd, racer->file, w * WINDOW, PAGES * PAGE,
+			 w * PAGE);
+	count(DATA, errno ? -1 : 0);
+}
+
 static void unmap(struct racer *racer)
 {
 	struct mshare_unmap unmap = {
@@ -146,8 +159,9 @@ static void use(struct racer *racer)
 {
 	long w = 1 + pick(racer, WINDOWS);
 	char *at = racer->place + w * WINDOW;
-	char *text = mmap(at, PAGES * PAGE, RX, MAP_PRIVATE | MAP_FIXED, racer->fd,
-			  w * WINDOW);
+	int prot = pick(racer, 3) ? RX : PROT_READ | PROT_WRITE;
+	char *text = mmap(at, PAGES * PAGE, prot, MAP_PRIVATE | MAP_FIXED,
+			  racer->fd, w * WINDOW);
 
 	count(MMAP, text == MAP_FAILED ? -1 : 0);
 	if (text == MAP_FAILED)
@@ -207,12 +221,13 @@ static const struct {
 } steps[] = {
 	{ reopen, 1 }, { unlink_one, 1 }, { rename_one, 1 }, { unmap, 1 },
 	{ unshare_library, 1 }, { seal, 2 }, { donate_by_child, 3 },
-	{ catalog, 2 }, { look, 3 }, { create, 12 }, { use, 33 },
+	{ catalog, 2 }, { look, 3 }, { create, 12 }, { create_zone, 4 },
+	{ use, 33 },
 };
 
 static void step(struct racer *racer)
 {
-	unsigned int i = 0, n = pick(racer, 60);
+	unsigned int i = 0, n = pick(racer, 64);
 
 	while (n >= steps[i].often)
 		n -= steps[i++].often;
@@ -251,6 +266,14 @@ static void check_regions(const struct racer *racers, int n)
 	check_eq(sharers, 0, "no sharer is left");
 }
 
+static bool is_writable(const char *path)
+{
+	int fd = open(path, O_WRONLY);
+
+	close(fd);
+	return fd >= 0;
+}
+
 int main(int argc, char **argv)
 {
 	uint64_t seed = argc > 1 ? strtoul(argv[1], NULL, 0) : 1;
@@ -273,10 +296,12 @@ int main(int argc, char **argv)
 		check_eq(bad[deed], 0, "%s: what may be, and nothing else",
 			 names[deed]);
 	}
-	check(done[SEAL] && done[READ], "regions were sealed and read");
+	check(done[SEAL] && done[READ] && done[DATA],
+	      "regions were sealed and read");
 	check_regions(racers, n);
 	unlink(NEW);
 	unlink(LIVE);
+	check(is_writable(FILE_PATH), "without them their file can be written");
 	unlink(FILE_PATH);
 	free(racers);
 	teardown_module();

@@ -157,6 +157,17 @@ int create_mapping(int fd, int file, uint64_t region_offset, uint64_t size,
 	return ioctl(fd, MSHAREFS_CREATE_MAPPING, &arg) ? errno : 0;
 }
 
+int set_data(int fd, int file, uint64_t region_offset, uint64_t size,
+	     uint64_t offset)
+{
+	struct mshare_data arg = {
+		.region_offset = region_offset, .size = size, .offset = offset,
+		.fd = file,
+	};
+
+	return ioctl(fd, MSHAREFS_SET_DATA, &arg) ? errno : 0;
+}
+
 /* Reclaim and others may look at the donor a moment longer. */
 static int map_when_ready(int fd, int file, uint64_t region_offset,
 			  uint64_t size, uint64_t offset, uint32_t prot,

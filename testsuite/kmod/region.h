@@ -103,6 +103,14 @@ int create_mapping(int fd, int file, uint64_t region_offset, uint64_t size,
 		   uint64_t offset, uint32_t prot, uint32_t extra_flags);
 
 /**
+ * set_data - MSHAREFS_SET_DATA
+ *
+ * Returns 0 or an errno.
+ */
+int set_data(int fd, int file, uint64_t region_offset, uint64_t size,
+	     uint64_t offset);
+
+/**
  * make_region - make a sealed region of one file, live under a name
  * @region:	filled in
  * @name:	its name in msharefs
