@@ -15,7 +15,7 @@ PATH = "/sys/fs/mshare/system"
 # From <linux/msharefs.h>
 WINDOW = 1 << 21
 INFO = struct.Struct("<QQQII")
-STAT = struct.Struct("<70Q")
+STAT = struct.Struct("<71Q")
 PROCESS_STAT = struct.Struct("<QIiII")
 MSHARE_WINDOW_ATTACHED = 2
 
@@ -38,7 +38,7 @@ class Region:
     def host_page_tables_kb(self):
         stat = bytearray(STAT.size)
         fcntl.ioctl(self.fd, MSHAREFS_STAT, stat)
-        return STAT.unpack(stat)[2] // 1024
+        return STAT.unpack(stat)[3] // 1024
 
     def attached_windows(self, pid):
         """Addresses of the windows that a process has linked."""
