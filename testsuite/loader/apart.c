@@ -5,6 +5,7 @@
  *	apart startup
  *	apart load LIBRARY
  *	apart collision LIBRARY
+ *	apart unwanted LIBRARY		(linked with -z nodlopen)
  *
  * LIBRARY is apart-library.c, split in the region, as libc is.
  */
@@ -314,12 +315,39 @@ static void test_collision(const char *library)
 	      "it is placed when all is free again");
 }
 
+/* ---- what ld.so refuses after it has been mapped ------------------------ */
+
+static void test_unwanted(const char *library)
+{
+	static char before[1 << 16], after[1 << 16];
+	bool refused = true;
+
+	/* From then on malloc and stdio have what they need. */
+	for (int i = 0; i < 2; i++) {
+		dlopen(library, RTLD_LAZY);
+		dlerror();
+		read_maps(before, sizeof(before));
+	}
+	for (int i = 0; i < 100; i++) {
+		const char *error;
+
+		refused &= !dlopen(library, RTLD_LAZY);
+		error = dlerror();
+		refused &= error && strstr(error, "cannot be dlopen()ed");
+	}
+	check(refused, "it is refused 100 times, as ever");
+	read_maps(after, sizeof(after));
+	check(!strcmp(before, after), "all mappings are as before");
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 2 && !strcmp(argv[1], "startup"))
 		test_startup();
 	else if (argc == 3 && !strcmp(argv[1], "load"))
 		test_load(argv[2]);
+	else if (argc == 3 && !strcmp(argv[1], "unwanted"))
+		test_unwanted(argv[2]);
 	else if (argc == 3 && !strcmp(argv[1], "collision"))
 		test_collision(argv[2]);
 	else
