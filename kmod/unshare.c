@@ -33,6 +33,12 @@
 #include "compat.h"
 #include "mshare.h"
 
+/*
+ * Rounds through all mms.  A child that a round has missed was forked in it, so
+ * that each round but the first looks at few; these are many generations.
+ */
+#define MAX_ROUNDS	64
+
 /**
  * struct replacement - what replaces one library's text in one mm
  * @lib:	the library
@@ -202,9 +208,12 @@ static int replace_in(struct mm_struct *mm, struct replacement *replacement)
 	return ret;
 }
 
-/* The mms with a library, up to max, one of their mm_users held; all counted. */
-static unsigned int get_mms(struct mshare_library *lib, struct mm_struct **mms,
-			    unsigned int max)
+/*
+ * The mms with a library, up to max; all counted.  They are only kept from
+ * being freed: a process that exits meanwhile gives up its memory.
+ */
+static unsigned int grab_mms(struct mshare_library *lib,
+			     struct mm_struct **mms, unsigned int max)
 {
 	struct address_space *mapping = lib->anchor->f_mapping;
 	struct mm_struct *last = NULL;
@@ -220,39 +229,63 @@ static unsigned int get_mms(struct mshare_library *lib, struct mm_struct **mms,
 		if (mm == last)
 			continue;
 		last = mm;
-		if (n >= max)
-			n++;
-		else if (mmget_not_zero(mm))
-			mms[n++] = mm;
+		if (n < max) {
+			mmgrab(mm);
+			mms[n] = mm;
+		}
+		n++;
 	}
 	i_mmap_unlock_read(mapping);
 	return n;
 }
 
-static void put_mms(struct mm_struct **mms, unsigned int n)
+static void drop_mms(struct mm_struct **mms, unsigned int n)
 {
 	while (n--)
-		mmput_async(mms[n]);
+		mmdrop(mms[n]);
 	kvfree(mms);
 }
 
-/* Those that come while the array is allocated are seen in the next round. */
+static int replace_each(struct mm_struct **mms, unsigned int n,
+			struct replacement *replacement)
+{
+	int ret = 0;
+
+	while (n-- && !ret) {
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		if (mmget_not_zero(mms[n])) {
+			ret = replace_in(mms[n], replacement);
+			mmput_async(mms[n]);
+		}
+		cond_resched();
+	}
+	return ret;
+}
+
+/*
+ * Look at all mms once.  A child that is forked meanwhile has what its parent
+ * had, and may have been seen before the parent's was replaced, or not at all;
+ * so may those that come while the array is allocated.
+ *
+ * Return: 0: nothing more is to be found; -EAGAIN: there may be; an errno.
+ */
 static int replace_round(struct replacement *replacement)
 {
-	unsigned int max = get_mms(replacement->lib, NULL, 0), n, i;
+	unsigned int max = grab_mms(replacement->lib, NULL, 0);
+	unsigned int before = replacement->replaced, found;
 	struct mm_struct **mms;
-	int ret = 0;
+	int ret;
 
 	mms = kvcalloc(max, sizeof(*mms), GFP_KERNEL);
 	if (!mms)
 		return -ENOMEM;
-	n = min(get_mms(replacement->lib, mms, max), max);
-	for (i = 0; i < n && !ret; i++) {
-		ret = fatal_signal_pending(current) ? -EINTR :
-		      replace_in(mms[i], replacement);
-		cond_resched();
-	}
-	put_mms(mms, n);
+	found = grab_mms(replacement->lib, mms, max);
+	replacement->left = 0;
+	ret = replace_each(mms, min(found, max), replacement);
+	drop_mms(mms, min(found, max));
+	if (!ret && (found > max || replacement->replaced > before))
+		return -EAGAIN;
 	return ret;
 }
 
@@ -261,17 +294,16 @@ static int replace_round(struct replacement *replacement)
  * @lib: a library of a sealed region
  * @unshare: replaced and left are set
  *
- * Until a round finds nothing to replace: a child forked meanwhile has what
- * its parent had, and was there before the parent's was replaced.
+ * The rounds are limited: somebody may fork for ever.
  *
- * Return: 0, -ENOMEM or -EINTR: the library is retired and no window linked,
- * but not all mappings were looked at.
+ * Return: 0, -ENOMEM, -EINTR or -EAGAIN: the library is retired and no window
+ * linked, but not all mappings were looked at.
  */
 int mshare_library_unshare(struct mshare_library *lib,
 			   struct mshare_unshare *unshare)
 {
 	struct replacement replacement = { .lib = lib };
-	unsigned int before;
+	unsigned int rounds = MAX_ROUNDS;
 	int ret;
 
 	unshare->replaced = 0;
@@ -282,11 +314,9 @@ int mshare_library_unshare(struct mshare_library *lib,
 	mshare_windows_set_live(lib, false);
 	mshare_detach_host(lib, 0, lib->nr_windows - 1,
 			   MSHARE_DETACHES_UNSHARE);
-	do {
-		before = replacement.replaced;
-		replacement.left = 0;
+	do
 		ret = replace_round(&replacement);
-	} while (!ret && replacement.replaced > before);
+	while (ret == -EAGAIN && --rounds);
 	mshare_library_put_user(lib);
 
 	unshare->replaced = replacement.replaced;

@@ -199,7 +199,11 @@ struct mshare_unmap {
  * own.
  *
  * EPERM: no CAP_SYS_ADMIN.  ENOENT: no library there.  EINVAL: not sealed.
- * ENOMEM, EINTR: not all mappings were looked at; do it again.
+ * EAGAIN: processes went on to fork while they were looked at.  EAGAIN, ENOMEM,
+ * EINTR: not all mappings were looked at, and no window is linked; do it again.
+ *
+ * It waits for the mmap_lock of each process in turn.  A signal ends it between
+ * two processes, not while it waits for one.
  */
 struct mshare_unshare {
 	__u64 region_offset;
