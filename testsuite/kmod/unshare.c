@@ -326,6 +326,94 @@ static void gap(void)
 	drop_region(&region);
 }
 
+static void never_overcommit(bool yes)
+{
+	int fd = open("/proc/sys/vm/overcommit_memory", O_WRONLY);
+
+	if (fd < 0 || write(fd, yes ? "2" : "0", 1) != 1)
+		exit(1);
+	close(fd);
+}
+
+/* Bytes that are left to those who want memory of their own. */
+static size_t committable(void)
+{
+	FILE *file = fopen("/proc/meminfo", "r");
+	size_t limit = 0, used = 0;
+	char line[128];
+
+	while (file && fgets(line, sizeof(line), file)) {
+		sscanf(line, "CommitLimit: %zu", &limit);
+		sscanf(line, "Committed_AS: %zu", &used);
+	}
+	if (file)
+		fclose(file);
+	return limit > used ? (limit - used) * 1024 & -PAGE : 0;
+}
+
+/*
+ * Forks that fail in the middle, over and over: of what such a child has, the
+ * mappings above that place are still its parent's.
+ */
+static void fail_to_fork(const struct test_region *region, atomic_int *failed)
+{
+	enum { SMALL = 1000 };
+	char *text = map_text(region, (char *)REGION_START + TEXT_OFFSET);
+	char *above = text + 16 * WINDOW;
+
+	if (!verify(text, region))
+		_exit(2);
+	/* What takes long to copy, then what is too much to have twice. */
+	for (char *at = above; at < above + 2 * SMALL * PAGE; at += 2 * PAGE)
+		if (mmap(at, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS |
+			 MAP_FIXED_NOREPLACE, -1, 0) != at)
+			_exit(3);
+	if (mmap(above + 2 * SMALL * PAGE, 3 * committable() / 4,
+		 PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS |
+		 MAP_FIXED_NOREPLACE, -1, 0) == MAP_FAILED)
+		_exit(4);
+	for (;;) {
+		pid_t pid = fork();
+
+		if (pid >= 0 || errno != ENOMEM)
+			_exit(5);
+		atomic_fetch_add(failed, 1);
+	}
+}
+
+static void failing_forks(void)
+{
+	enum { ROUNDS = 10 };
+	atomic_int *failed = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+				  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct mshare_unshare unshare;
+	struct test_region region;
+	int status, bad = 0;
+
+	never_overcommit(true);
+	for (int round = 0; round < ROUNDS; round++) {
+		pid_t pid;
+
+		make_region(&region, "forks", WINDOWS, MAP_POPULATE);
+		*failed = 0;
+		fflush(stdout);
+		pid = fork();
+		if (!pid)
+			fail_to_fork(&region, failed);
+		while (!atomic_load(failed) && !waitpid(pid, &status, WNOHANG))
+			usleep(1000);
+		bad += unshare_text(&region, &unshare) ||
+		       unshare.replaced != 1 || unshare.left;
+		bad += windows_mapped(&region, pid) != 0;
+		kill(pid, SIGKILL);
+		bad += waitpid(pid, &status, 0) != pid || status != SIGKILL;
+		drop_region(&region);
+	}
+	never_overcommit(false);
+	check_eq(bad, 0, "a child whose fork fails is not looked into");
+	munmap(failed, PAGE);
+}
+
 static void refused(void)
 {
 	struct mshare_unshare unshare = { .region_offset = 0 };
@@ -358,6 +446,7 @@ int main(void)
 	raced();
 	shut_down();
 	gap();
+	failing_forks();
 	refused();
 	teardown_module();
 	return report_status();
