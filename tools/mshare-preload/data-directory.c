@@ -296,6 +296,14 @@ static void find_mapped(int pid, void *context)
 		fclose(maps);
 }
 
+static bool has_old(const struct inventory *inventory)
+{
+	for (size_t i = 0; i < inventory->count; i++)
+		if (!inventory->list[i].live)
+			return true;
+	return false;
+}
+
 void data_directory_clean(const struct data_directory *directory,
 			  const char *mountpoint, struct data_kept *kept)
 {
@@ -303,10 +311,9 @@ void data_directory_clean(const struct data_directory *directory,
 
 	*kept = (struct data_kept) { 0 };
 	take_inventory(&inventory);
-	if (inventory.count) {
-		find_live(&inventory, mountpoint);
+	find_live(&inventory, mountpoint);
+	if (has_old(&inventory))
 		for_each_process(find_mapped, &inventory);
-	}
 	for (size_t i = 0; i < inventory.count; i++) {
 		const struct generation *generation = &inventory.list[i];
 		char name[DATA_NAME_MAX];
