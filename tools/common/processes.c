@@ -34,6 +34,34 @@ void for_each_process(void (*fn)(int pid, void *context), void *context)
 	closedir(proc);
 }
 
+/** struct mappings - what for_each_mapping() was asked to do */
+struct mappings {
+	void (*fn)(int pid, const char *line, void *context);
+	void *context;
+};
+
+static void read_mappings(int pid, void *context)
+{
+	const struct mappings *mappings = context;
+	char path[64], line[PATH_MAX + 256];
+	FILE *maps;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
+	maps = fopen(path, "re");
+	while (maps && fgets(line, sizeof(line), maps))
+		mappings->fn(pid, line, mappings->context);
+	if (maps)
+		fclose(maps);
+}
+
+void for_each_mapping(void (*fn)(int pid, const char *line, void *context),
+		      void *context)
+{
+	struct mappings mappings = { fn, context };
+
+	for_each_process(read_mappings, &mappings);
+}
+
 void read_command(int pid, char *command, size_t size)
 {
 	char path[64];

@@ -22,6 +22,16 @@ int process_number(const char *text);
 void for_each_process(void (*fn)(int pid, void *context), void *context);
 
 /**
+ * for_each_mapping() - call a function for each mapping of all processes
+ * @fn:	     the function, with a line of /proc/PID/maps
+ * @context: what it gets
+ *
+ * Processes whose mappings we may not see have none.
+ */
+void for_each_mapping(void (*fn)(int pid, const char *line, void *context),
+		      void *context);
+
+/**
  * read_command() - the name of a process
  * @pid:	the process
  * @command:	receives it, "?" if it is gone

@@ -271,29 +271,21 @@ static void find_live(const struct inventory *inventory, const char *mountpoint)
 }
 
 /* By its name alone: in other mount namespaces the path is another one. */
-static void find_mapped(int pid, void *context)
+static void find_mapped(int pid, const char *line, void *context)
 {
 	const struct inventory *inventory = context;
-	char path[64], line[4352], boot[BOOT_LENGTH + 1];
+	const char *slash = strrchr(line, '/'), *rest;
 	struct generation *generation;
+	char boot[BOOT_LENGTH + 1];
 	uint64_t number;
-	const char *rest;
-	FILE *maps;
 
-	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
-	maps = fopen(path, "re");
-	while (maps && fgets(line, sizeof(line), maps)) {
-		const char *slash = strrchr(line, '/');
-
-		if (!slash || !parse_name(slash + 1, boot, &number, &rest) ||
-		    strcmp(boot, inventory->directory->boot))
-			continue;
-		generation = find(inventory, number);
-		if (generation)
-			generation->mapped = true;
-	}
-	if (maps)
-		fclose(maps);
+	(void)pid;
+	if (!slash || !parse_name(slash + 1, boot, &number, &rest) ||
+	    strcmp(boot, inventory->directory->boot))
+		return;
+	generation = find(inventory, number);
+	if (generation)
+		generation->mapped = true;
 }
 
 static bool has_old(const struct inventory *inventory)
@@ -313,7 +305,7 @@ void data_directory_clean(const struct data_directory *directory,
 	take_inventory(&inventory);
 	find_live(&inventory, mountpoint);
 	if (has_old(&inventory))
-		for_each_process(find_mapped, &inventory);
+		for_each_mapping(find_mapped, &inventory);
 	for (size_t i = 0; i < inventory.count; i++) {
 		const struct generation *generation = &inventory.list[i];
 		char name[DATA_NAME_MAX];

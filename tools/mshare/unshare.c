@@ -144,28 +144,19 @@ static void unshare_in(struct effort *effort, struct mshare_region *region)
 }
 
 /* Regions that lost their name: by the pads their processes have. */
-static void unshare_nameless(int pid, void *context)
+static void unshare_nameless(int pid, const char *line, void *context)
 {
 	struct effort *effort = context;
 	const char *mountpoint = effort->request->mountpoint;
-	char path[64], line[4096], range[64];
+	const char *name = strchr(line, '/');
 	struct mshare_region *region;
-	FILE *maps;
+	char range[64];
 
-	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
-	maps = fopen(path, "re");
-	while (maps && fgets(line, sizeof(line), maps)) {
-		const char *name = strchr(line, '/');
-
-		if (name && !strncmp(name, mountpoint, strlen(mountpoint)) &&
-		    name[strlen(mountpoint)] == '/' &&
-		    strstr(name, " (deleted)") &&
-		    sscanf(line, "%63s", range) == 1 &&
-		    !mshare_region_open_mapped(pid, range, &region))
-			unshare_in(effort, region);
-	}
-	if (maps)
-		fclose(maps);
+	if (name && !strncmp(name, mountpoint, strlen(mountpoint)) &&
+	    name[strlen(mountpoint)] == '/' && strstr(name, " (deleted)") &&
+	    sscanf(line, "%63s", range) == 1 &&
+	    !mshare_region_open_mapped(pid, range, &region))
+		unshare_in(effort, region);
 }
 
 static const char *text(struct json_object *rows, size_t i, const char *key)
@@ -238,7 +229,7 @@ int unshare_libraries(const struct request *request)
 					&region))
 			unshare_in(&effort, region);
 	free_names(&names);
-	for_each_process(unshare_nameless, &effort);
+	for_each_mapping(unshare_nameless, &effort);
 
 	for (size_t i = 0; i < request->count; i++)
 		if (!effort.found[i]) {
