@@ -47,12 +47,13 @@ static unsigned char *copy_of(const unsigned char *bytes, size_t size)
 
 /* What is only found when the image is compared, before it would be written */
 static bool check_image(const struct image_source *source,
+			const struct image_references *references,
 			const struct image_file *file)
 {
 	struct image_verdict verdict = { 0 };
 	struct image_data data;
 
-	if (image_check(source, file, &verdict)) {
+	if (image_check(source, references, file, &verdict)) {
 		printf("not right: %s\n", verdict.why);
 		return false;
 	}
@@ -117,7 +118,7 @@ static void try_file(const unsigned char *bytes, size_t size,
 		outcome->unexplained += !*verdict.why;
 	} else {
 		outcome->split++;
-		if (!check_image(&source, &file))
+		if (!check_image(&source, &references, &file))
 			keep(bytes, size, outcome->wrong++);
 	}
 	free(file.bytes);

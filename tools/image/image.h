@@ -102,8 +102,26 @@ int image_find_references(const struct image_source *source, bool prove,
 			  struct image_verdict *verdict);
 
 /**
+ * image_reread_references() - the same for an image, without decoding it
+ * @image:	the image
+ * @known:	what was found in its original
+ * @references:	receives those that are there; image_references_free() in any case
+ * @verdict:	receives the reason if one is not what it should be
+ *
+ * A displacement's bytes never change how long an instruction is or what it
+ * is.  So if all other bytes are the original's, which the caller must compare,
+ * instructions are where they were, and it is enough to read where they lead.
+ *
+ * Return: 0; -ENOEXEC; -ENOMEM.
+ */
+int image_reread_references(const struct image_source *image,
+			    const struct image_references *known,
+			    struct image_references *references,
+			    struct image_verdict *verdict);
+
+/**
  * image_references_free() - forget them
- * @references: of image_find_references()
+ * @references: of image_find_references() or image_reread_references()
  */
 void image_references_free(struct image_references *references);
 
@@ -415,15 +433,18 @@ int image_verify(const struct image_source *original,
 
 /**
  * image_check() - image_verify() for an image that is not written yet
- * @original: the library
- * @file:     the image
- * @verdict:  receives what is wrong
+ * @original:   the library
+ * @references: what was found in it
+ * @file:       the image
+ * @verdict:    receives what is wrong
  *
- * No image is written that does not pass.
+ * No image is written that does not pass.  Instructions are not decoded again,
+ * as image_reread_references() tells; all the rest is.
  *
  * Return: 0; -ENOEXEC; -ENOMEM.
  */
 int image_check(const struct image_source *original,
+		const struct image_references *references,
 		const struct image_file *file, struct image_verdict *verdict);
 
 /** enum image_run - what loading a library and its image showed */

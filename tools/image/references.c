@@ -3,6 +3,7 @@
  * Every reference from text to data, or the reason why that cannot be told.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "code.h"
 #include "steps.h"
@@ -23,9 +24,13 @@ enum image_referent image_classify(const struct image_source *source,
 	return IMAGE_TO_NEITHER;
 }
 
-/** struct search - image_find_references() at work */
+/**
+ * struct search - image_find_references() at work
+ * @known: where instructions refer to data, or NULL: find it out
+ */
 struct search {
 	const struct image_source *source;
+	const struct image_references *known;
 	struct image_references *references;
 	struct image_verdict *verdict;
 	bool prove;
@@ -144,6 +149,42 @@ static int prove_rest(struct search *search)
 				  search->verdict);
 }
 
+/* All instructions, decoded */
+static int search_code(struct search *search)
+{
+	int err = code_begin(&search->code, search->source,
+			     &search->references->sites, &search->anchors,
+			     search->verdict);
+
+	if (err)
+		return err;
+	return image_cover(&search->code, &search->unwind, &search->targets);
+}
+
+/* Only the displacements of known instructions */
+static int reread_code(struct search *search)
+{
+	const struct image_source *source = search->source;
+	const struct image_sites *known = &search->known->sites;
+	int err = 0;
+
+	for (size_t i = 0; i < known->count && !err; i++) {
+		struct image_site site = known->list[i];
+		const unsigned char *at = image_at(source, site.place, 4);
+		int32_t displacement;
+
+		if (site.kind != IMAGE_SITE_CODE)
+			continue;
+		if (!at)
+			return image_refuse(search->verdict, IMAGE_DAMAGED,
+					    "no text at %#lx", site.place);
+		memcpy(&displacement, at, sizeof(displacement));
+		site.target = site.origin + (uint64_t)(int64_t)displacement;
+		err = image_sites_add(&search->references->sites, &site);
+	}
+	return err;
+}
+
 static int search_all(struct search *search)
 {
 	const struct image_source *source = search->source;
@@ -162,11 +203,7 @@ static int search_all(struct search *search)
 				       &references->sites, verdict);
 	}
 	if (!err)
-		err = code_begin(&search->code, source, &references->sites,
-				 &search->anchors, verdict);
-	if (!err)
-		err = image_cover(&search->code, &search->unwind,
-				  &search->targets);
+		err = search->known ? reread_code(search) : search_code(search);
 	if (!err)
 		err = check_sites(search);
 	if (!err && search->prove)
@@ -174,26 +211,42 @@ static int search_all(struct search *search)
 	return err;
 }
 
+static int find(struct search *search)
+{
+	struct image_references *references = search->references;
+	int err;
+
+	*references = (struct image_references) { 0 };
+	err = search_all(search);
+	references->instructions = search->code.instructions;
+	references->code_bytes = search->code.size;
+	code_end(&search->code);
+	image_unwind_free(&search->unwind);
+	image_addresses_free(&search->anchors);
+	image_addresses_free(&search->targets);
+	image_addresses_free(&search->slots);
+	return err;
+}
+
 int image_find_references(const struct image_source *source, bool prove,
 			  struct image_references *references,
 			  struct image_verdict *verdict)
 {
-	struct search search = {
+	return find(&(struct search) {
 		.source = source, .references = references, .verdict = verdict,
 		.prove = prove,
-	};
-	int err;
+	});
+}
 
-	*references = (struct image_references) { 0 };
-	err = search_all(&search);
-	references->instructions = search.code.instructions;
-	references->code_bytes = search.code.size;
-	code_end(&search.code);
-	image_unwind_free(&search.unwind);
-	image_addresses_free(&search.anchors);
-	image_addresses_free(&search.targets);
-	image_addresses_free(&search.slots);
-	return err;
+int image_reread_references(const struct image_source *image,
+			    const struct image_references *known,
+			    struct image_references *references,
+			    struct image_verdict *verdict)
+{
+	return find(&(struct search) {
+		.source = image, .known = known, .references = references,
+		.verdict = verdict,
+	});
 }
 
 void image_references_free(struct image_references *references)

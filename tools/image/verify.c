@@ -2,8 +2,8 @@
 /*
  * Compare an image with its original, without a loader.
  *
- * The image is read as if it was any library: its references are decoded from
- * its own bytes, and its data is moved back with them.
+ * The image is read as if it was any library: its references are found in its
+ * own bytes, and its data is moved back with them.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -80,11 +80,12 @@ static int compare_moved_back(const struct image_source *original,
 	return err;
 }
 
-int image_verify(const struct image_source *original,
-		 const struct image_source *image,
-		 const struct image_note *note, struct image_verdict *verdict)
+static int compare(const struct image_source *original,
+		   const struct image_references *before,
+		   const struct image_source *image,
+		   const struct image_references *after,
+		   const struct image_note *note, struct image_verdict *verdict)
 {
-	struct image_references before = { 0 }, after = { 0 };
 	int64_t by = note->displacement;
 	int err = check_shape(original, image, by, verdict);
 
@@ -92,22 +93,35 @@ int image_verify(const struct image_source *original,
 		err = image_refuse(verdict, IMAGE_DAMAGED,
 				   "the note contradicts itself");
 	if (!err)
-		err = image_find_references(original, false, &before, verdict);
+		err = check_references(&before->sites, &after->sites, by,
+				       verdict);
+	if (!err)
+		err = compare_moved_back(original, image, after, by, verdict);
+	return err;
+}
+
+int image_verify(const struct image_source *original,
+		 const struct image_source *image,
+		 const struct image_note *note, struct image_verdict *verdict)
+{
+	struct image_references before = { 0 }, after = { 0 };
+	int err = image_find_references(original, false, &before, verdict);
+
 	if (!err)
 		err = image_find_references(image, false, &after, verdict);
 	if (!err)
-		err = check_references(&before.sites, &after.sites, by, verdict);
-	if (!err)
-		err = compare_moved_back(original, image, &after, by, verdict);
+		err = compare(original, &before, image, &after, note, verdict);
 	image_references_free(&before);
 	image_references_free(&after);
 	return err;
 }
 
 int image_check(const struct image_source *original,
+		const struct image_references *references,
 		const struct image_file *file, struct image_verdict *verdict)
 {
 	unsigned char *bytes = malloc(file->size);
+	struct image_references after = { 0 };
 	struct image_source image;
 	struct image_note note;
 	int err;
@@ -119,7 +133,12 @@ int image_check(const struct image_source *original,
 	if (!err)
 		err = image_read_note(&image, &note, verdict);
 	if (!err)
-		err = image_verify(original, &image, &note, verdict);
+		err = image_reread_references(&image, references, &after,
+					      verdict);
+	if (!err)
+		err = compare(original, references, &image, &after, &note,
+			      verdict);
+	image_references_free(&after);
 	image_forget(&image);
 	return err;
 }

@@ -89,8 +89,8 @@ static int make_image(struct work *work, struct library *library,
 				       &entry->place, &identity, &image,
 				       &library->verdict);
 	if (!result)
-		result = image_check(&library->source, &image,
-				     &library->verdict);
+		result = image_check(&library->source, &library->references,
+				     &image, &library->verdict);
 	if (!result)
 		result = write_image(work, library, &image);
 	free(image.bytes);
