@@ -48,6 +48,9 @@ static const struct verb verbs[] = {
 	  "Show how many windows of REGION (default: " MSHARE_REGION_DEFAULT
 	  ") each process has; without PID, of all that have any.",
 	  true, 0, ANY_NUMBER, list_processes },
+	{ "explain", "PID",
+	  "Show what a process shares of each of its libraries, why not more, and what its own page tables are for.",
+	  true, 1, 1, explain_process },
 	{ "drop", "REGION LIBRARY...",
 	  "Retire libraries: processes that have them keep them, new ones load them as if there was no region.",
 	  false, 2, ANY_NUMBER, drop_libraries },

@@ -27,6 +27,7 @@ int list_regions(const struct request *request);
 int stat_regions(const struct request *request);
 int list_windows(const struct request *request);
 int list_processes(const struct request *request);
+int explain_process(const struct request *request);
 int drop_libraries(const struct request *request);
 int unshare_libraries(const struct request *request);
 int destroy_region(const struct request *request);
