@@ -412,6 +412,16 @@ static inline struct mshare_window *mshare_window_of(const struct mshare_link *l
 	return &sharer->library->windows[link - sharer->links];
 }
 
+/* flush.c */
+struct cpumask *mshare_flush_begin(struct mshare_flush *flush);
+void mshare_flush_announce(struct mshare_window *window);
+void mshare_flush_mark(struct mshare_window *window, struct mm_struct *mm);
+void mshare_flush_collect(struct mshare_window *window, struct cpumask *mask,
+			  enum mshare_fault forget);
+void mshare_flush_finish(struct mshare_library *lib, unsigned int first,
+			 unsigned int last, struct mshare_flush *flush,
+			 struct cpumask *mask, enum mshare_fault skip);
+
 /* foreign.c */
 int mshare_foreign_init(void);
 bool mshare_foreign_mm(const struct mm_struct *mm);

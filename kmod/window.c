@@ -18,10 +18,7 @@
  *    takes the first window lock, so that it either finds the link and takes
  *    it back, or is seen by the one who is about to make it.
  *
- *  - (11) A detach is not complete before its TLB flush is, and no lock is held
- *    while that is waited for.  Until then the window keeps the CPUs in
- *    ->pending; whoever invalidates the window meanwhile, on either side,
- *    flushes these too before it returns, even if it finds no link.
+ *  - (11) A detach is not complete before its TLB flush is: flush.c.
  *
  *  - (12) Secondary MMUs that may have read a linked table through a sharer are
  *    told before a page that was in it is freed.  A link that is taken back from
@@ -37,9 +34,7 @@
 #include <linux/cpumask.h>
 #include <linux/pgtable.h>
 #include <linux/slab.h>
-#include <linux/smp.h>
 #include <asm/pgalloc.h>
-#include <asm/tlbflush.h>
 
 #include "compat.h"
 #include "mshare.h"
@@ -119,72 +114,6 @@ void mshare_windows_set_live(struct mshare_library *lib, bool live)
 	}
 }
 
-static void flush_local(void *unused)
-{
-	__flush_tlb_all();
-}
-
-/* Take the preallocated mask, or NULL if it is in use. */
-static struct cpumask *flush_begin(struct mshare_flush *flush)
-{
-	if (test_and_set_bit_lock(0, &flush->busy))
-		return NULL;
-	cpumask_clear(flush->mask);
-	return flush->mask;
-}
-
-static void flush_end(struct mshare_flush *flush, struct cpumask *mask)
-{
-	if (mask)
-		clear_bit_unlock(0, &flush->busy);
-}
-
-/*
- * Everything is flushed, global entries and all address spaces: the caches of
- * paging structures must lose the table too, on lazy CPUs as well.
- */
-static void flush_cpus(struct mshare_region *region, const struct cpumask *mask,
-		       enum mshare_fault skip)
-{
-	mshare_assert_unlocked();
-	if (cpumask_empty(mask))
-		return;
-	mshare_inject_delay(MSHARE_DELAY_FLUSH);
-	if (mshare_inject(skip))
-		return;
-	mshare_count(region, MSHARE_FLUSHES, 1);
-	mshare_count(region, MSHARE_FLUSHED_CPUS, cpumask_weight(mask));
-	on_each_cpu_mask(mask, flush_local, NULL, true);
-}
-
-static void complete_flush(struct mshare_window *window)
-{
-	mshare_window_lock(window);
-	if (!--window->flushing)
-		cpumask_clear(window->pending);
-	mshare_window_unlock(window);
-}
-
-/*
- * Flush the pending CPUs of some windows whose flush is begun: at once those
- * that were collected in mask, or window by window.  A window's own mask only
- * grows until its flushes are complete.
- */
-static void flush_windows(struct mshare_library *lib, unsigned int first,
-			  unsigned int last, const struct cpumask *mask,
-			  enum mshare_fault skip)
-{
-	unsigned int i;
-
-	if (mask)
-		flush_cpus(lib->region, mask, skip);
-	else
-		for (i = first; i <= last; i++)
-			flush_cpus(lib->region, lib->windows[i].pending, skip);
-	for (i = first; i <= last; i++)
-		complete_flush(&lib->windows[i]);
-}
-
 /* The sharer's address of a link's window. */
 static unsigned long link_address(const struct mshare_link *link)
 {
@@ -201,13 +130,7 @@ static bool is_foreign(const struct mshare_link *link)
 				    addr + MSHARE_WINDOW_SIZE - 1);
 }
 
-/*
- * Clear the PMD entry.  The CPUs that may have cached it go to ->pending; one
- * that is not in mm_cpumask() now finds the raised tlb_gen when it next
- * switches to this mm.  Raising it also orders the cleared entry before the
- * reading of the mask, against switch_mm() on the other side, and before the
- * question who listens, against one who begins to and then reads the table.
- */
+/* Clear the PMD entry.  Only when that is marked it is asked who listens. */
 static void unlink_locked(struct mshare_window *window, struct mshare_link *link,
 			  enum mshare_counter cause)
 {
@@ -223,8 +146,7 @@ static void unlink_locked(struct mshare_window *window, struct mshare_link *link
 	if (mshare_inject(MSHARE_COUNT_LINKS))
 		mm_dec_nr_ptes(mm);
 
-	atomic64_inc_return(&mm->context.tlb_gen);
-	cpumask_or(window->pending, window->pending, mm_cpumask(mm));
+	mshare_flush_mark(window, mm);
 	if (!link->foreign && is_foreign(link)) {
 		link->foreign = true;
 		window->foreign++;
@@ -232,16 +154,6 @@ static void unlink_locked(struct mshare_window *window, struct mshare_link *link
 
 	atomic_long_dec(&link->sharer->library->attached);
 	trace_mshare_detach(link, cause);
-}
-
-/* From ->flushing++ to complete_flush() a window's pending CPUs are ours too. */
-static void collect_pending_locked(struct mshare_window *window,
-				   struct cpumask *mask, enum mshare_fault forget)
-{
-	if (window->flushing > 1 && mshare_inject(forget))
-		return;
-	if (mask)
-		cpumask_or(mask, mask, window->pending);
 }
 
 /* Detach all, in batches: the window's lock is never held for long. */
@@ -253,7 +165,7 @@ static void detach_all(struct mshare_library *lib, struct mshare_window *window,
 	unsigned int n;
 
 	mshare_window_lock(window);
-	window->flushing++;
+	mshare_flush_announce(window);
 	do {
 		n = 0;
 		hlist_for_each_entry_safe(link, next, &window->links, node) {
@@ -268,7 +180,7 @@ static void detach_all(struct mshare_library *lib, struct mshare_window *window,
 		mshare_window_unlock(window);
 		mshare_window_lock(window);
 	} while (true);
-	collect_pending_locked(window, mask, MSHARE_FORGET_PENDING_HOST);
+	mshare_flush_collect(window, mask, MSHARE_FORGET_PENDING_HOST);
 	mshare_window_unlock(window);
 }
 
@@ -291,11 +203,11 @@ void mshare_detach_host(struct mshare_library *lib, unsigned int first,
 
 	if (mshare_inject(MSHARE_SKIP_DETACH_HOST))
 		return;
-	mask = flush_begin(&lib->flush);
+	mask = mshare_flush_begin(&lib->flush);
 	for (i = first; i <= last; i++)
 		detach_all(lib, &lib->windows[i], cause, mask);
-	flush_windows(lib, first, last, mask, MSHARE_SKIP_FLUSH_HOST);
-	flush_end(&lib->flush, mask);
+	mshare_flush_finish(lib, first, last, &lib->flush, mask,
+			    MSHARE_SKIP_FLUSH_HOST);
 }
 
 static void detach_one(struct mshare_link *link, struct mshare_change change,
@@ -306,7 +218,7 @@ static void detach_one(struct mshare_link *link, struct mshare_change change,
 	bool attached;
 
 	mshare_window_lock(window);
-	window->flushing++;
+	mshare_flush_announce(window);
 	attached = !hlist_unhashed(&link->node);
 	if (change.uncover && !mshare_inject(MSHARE_SKIP_UNCOVER))
 		link->covered = false;
@@ -320,7 +232,7 @@ static void detach_one(struct mshare_link *link, struct mshare_change change,
 		unlink_locked(window, link, change.cause);
 		mshare_count(region, change.cause, 1);
 	}
-	collect_pending_locked(window, mask, MSHARE_FORGET_PENDING_SHARER);
+	mshare_flush_collect(window, mask, MSHARE_FORGET_PENDING_SHARER);
 	mshare_window_unlock(window);
 }
 
@@ -338,13 +250,13 @@ void mshare_detach_sharer(struct mshare_sharer *sharer, unsigned int first,
 			  unsigned int last, struct mshare_change change)
 {
 	struct mshare_library *lib = sharer->library;
-	struct cpumask *mask = flush_begin(&sharer->flush);
+	struct cpumask *mask = mshare_flush_begin(&sharer->flush);
 	unsigned int i;
 
 	for (i = first; i <= last; i++)
 		detach_one(&sharer->links[i], change, mask);
-	flush_windows(lib, first, last, mask, MSHARE_SKIP_FLUSH_SHARER);
-	flush_end(&sharer->flush, mask);
+	mshare_flush_finish(lib, first, last, &sharer->flush, mask,
+			    MSHARE_SKIP_FLUSH_SHARER);
 }
 
 /**
