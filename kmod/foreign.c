@@ -91,8 +91,9 @@ bool mshare_foreign_range(const struct mm_struct *mm, unsigned long start,
  * @start: first byte of what was linked
  * @end: behind its last byte
  *
- * The core does so when it clears an entry, and here it finds none to clear.
- * It calls these with a page table's lock held, so that they do not sleep.
+ * The core does so when it clears an entry, and here it finds none to clear; or
+ * tells nobody, as when it puts a page where none was.  It calls these with a
+ * page table's lock held, so that they do not sleep.
  */
 void mshare_foreign_flush(struct mm_struct *mm, unsigned long start,
 			  unsigned long end)

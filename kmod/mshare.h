@@ -27,9 +27,12 @@
  *	window->lock		links of a window, their flags
  *	sharer's PMD lock	the PMD entry
  *
- * A library's hold.lock, then region->users_lock; region->snapshots_lock and,
- * inside window->lock, the lock of an mm's notifiers are leaves.  The host's
- * mmap_lock is never waited for with a sharer's held: same lock class.
+ * A library's hold.lock, then region->users_lock; region->snapshots_lock is a
+ * leaf.  The lock of an mm's notifiers (foreign.c) is taken inside window->lock,
+ * as a leaf, and with none of ours held, to flush secondary TLBs: whatever
+ * locks their drivers take in ->arch_invalidate_secondary_tlbs nest in it then,
+ * in whatever the caller of mshare_detach_sharer() holds of the core's.  The
+ * host's mmap_lock is never waited for with a sharer's held: same lock class.
  */
 #ifndef MSHARE_H
 #define MSHARE_H

@@ -179,10 +179,6 @@ static bool sharer_invalidate(struct mmu_interval_notifier *notifier,
 	mshare_detach_sharer(sharer, first, last, change_for(range));
 	mshare_inject_delay(MSHARE_DELAY_INVALIDATE);
 	mshare_expect_detached(sharer, first, last, cur_seq);
-	mshare_foreign_flush(sharer->notifier.mm,
-			     round_down(max(range->start, start),
-					MSHARE_WINDOW_SIZE),
-			     round_up(min(range->end, end), MSHARE_WINDOW_SIZE));
 	mshare_snapshots_prune(sharer->library->region);
 	return true;
 }

@@ -243,8 +243,8 @@ static void detach_one(struct mshare_link *link, struct mshare_change change,
  * @last: last window
  * @change: what else becomes of the links, in the same moment
  *
- * On return no CPU can reach the host's tables through this sharer, unless
- * somebody attached it again.
+ * On return no CPU and no secondary TLB can reach the host's tables through this
+ * sharer, unless somebody attached it again.
  */
 void mshare_detach_sharer(struct mshare_sharer *sharer, unsigned int first,
 			  unsigned int last, struct mshare_change change)
@@ -257,6 +257,9 @@ void mshare_detach_sharer(struct mshare_sharer *sharer, unsigned int first,
 		detach_one(&sharer->links[i], change, mask);
 	mshare_flush_finish(lib, first, last, &sharer->flush, mask,
 			    MSHARE_SKIP_FLUSH_SHARER);
+	mshare_foreign_flush(sharer->notifier.mm,
+			     sharer->start + first * MSHARE_WINDOW_SIZE,
+			     sharer->start + (last + 1) * MSHARE_WINDOW_SIZE);
 }
 
 /**

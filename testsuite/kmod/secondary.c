@@ -17,8 +17,8 @@
 #include "region.h"
 #include "report.h"
 
-#define WINDOWS	4
-#define TRIES	1000	/* of 10 ms */
+#define WINDOWS		4
+#define TRIES		1000	/* of 10 ms */
 
 static const char *const kinds[] = {
 	[NOTIFIER_RANGE] = "as KVM",
@@ -111,13 +111,18 @@ static void split(char *text)
 	munmap(text + WINDOW + WINDOW / 2, WINDOW / 2);
 }
 
-static void write_beside(char *text)
+static void write_at(const char *page)
 {
 	int fd = open("/proc/self/mem", O_RDWR);
 
-	if (pwrite(fd, "x", 1, (off_t)(uintptr_t)(text + WINDOW + 8 * PAGE)) != 1)
+	if (pwrite(fd, "x", 1, (off_t)(uintptr_t)page) != 1)
 		exit(1);
 	close(fd);
+}
+
+static void write_beside(char *text)
+{
+	write_at(text + WINDOW + 8 * PAGE);
 }
 
 static void protect_beside(char *text)
@@ -170,13 +175,38 @@ static int tell(const void *arg)
 	check(ok && attached, "%s: it has the page of a linked window",
 	      kinds[kind]);
 	/* What reads the process's own tables is told of the whole window. */
-	if (story->before == write_beside && kind != NOTIFIER_FLUSH)
-		check_eq((int)notifier_stat(fd).told, 0,
-			 "%s: still has it when the link has gone", kinds[kind]);
+	if (story->before == write_beside)
+		check_eq((int)notifier_stat(fd).told, kind == NOTIFIER_FLUSH,
+			 "%s: what was told when the link has gone", kinds[kind]);
 	story->change(&region);
 	check(told_in_time(fd), "%s, %s: told before the page is freed",
 	      kinds[kind], story->what);
 	check(page_number(text) == 0, "and the process reads on");
+	drop_region(&region);
+	return report_status();
+}
+
+/*
+ * A link that goes without a word of the core's: a page is written that the host
+ * does not have.  What walks the process's own tables must not go on by it.
+ */
+static int write_absent(const void *unused)
+{
+	struct test_region region;
+	char *text;
+	int fd;
+
+	(void)unused;
+	make_region(&region, "absent", WINDOWS, 0);
+	text = map_text(&region, NULL);
+	check(page_number(text + WINDOW) == PAGES_PER_WINDOW &&
+	      windows_attached(&region, 0) == 1, "one window is linked");
+	fd = listen_to(text, &region, NOTIFIER_FLUSH);
+	keep(fd, text + WINDOW);
+	write_at(text + WINDOW + WINDOW / 2);
+	check_eq(windows_attached(&region, 0), 0, "and becomes private");
+	check_eq((int)notifier_stat(fd).told, 1,
+		 "%s: told when the link has gone", kinds[NOTIFIER_FLUSH]);
 	drop_region(&region);
 	return report_status();
 }
@@ -242,6 +272,7 @@ int main(void)
 					&stories[i], kind }), 0,
 				 "%s: %s", kinds[kind], stories[i].what);
 	}
+	check_eq(in_child(write_absent, NULL), 0, "a page the host does not have");
 	unload_test_module("mshare_test_notifier");
 	teardown_module();
 	return report_status();
