@@ -5,10 +5,18 @@
  * Invariant 12: foreign.c says why.  In a window that was linked in an mm with
  * a secondary MMU, an invalidation on the host's side takes a reference on
  * each page the host has in its range, before the core takes it from there.
- * A worker then zaps the range in every mm that maps the library, by which the
- * core tells all who listen to these, and drops the references.  It cannot be
- * done in the notifier itself: that runs with locks held for which one who
+ * A worker then zaps these windows in every mm that maps the library, by which
+ * the core tells all who listen to these, and drops the references.  It cannot
+ * be done in the notifier itself: that runs with locks held for which one who
  * registers a notifier may wait, with the lock held that zapping needs.
+ *
+ * That also keeps the page of PTEs, which some of them walk.  While there are
+ * users, the host loses it only to a huge page made of the file's pages (as by
+ * MADV_COLLAPSE): that takes these out of it first, and gives up as long as
+ * somebody holds one.
+ *
+ * Reclaim waits for this worker to free what is held, so that its workqueue has
+ * a thread of its own for when there is no memory for one.
  *
  * The worker is a user of the library meanwhile.  A library without users has
  * no sharer, and whoever listened to one has been told.
@@ -24,20 +32,28 @@
 
 static struct workqueue_struct *tell_wq;
 
+/**
+ * struct mshare_held - some pages that are held
+ * @list:	in hold->held
+ * @nr:		how many
+ * @pages:	each held once
+ */
 struct mshare_held {
 	struct list_head list;
 	unsigned long nr;
-	struct page *pages[(PAGE_SIZE - 3 * sizeof(long)) / sizeof(long)];
+	struct page *pages[] __counted_by(nr);
 };
 
-static_assert(sizeof(struct mshare_held) == PAGE_SIZE);
+/* Of order 0: reclaim may ask for it. */
+#define HELD_PAGES	((PAGE_SIZE - sizeof(struct mshare_held)) / \
+			 sizeof(struct page *))
 
 /**
  * mshare_hold_init() - make the workqueue secondary MMUs are told from
  */
 int mshare_hold_init(void)
 {
-	tell_wq = alloc_workqueue("mshare_tell", WQ_UNBOUND, 0);
+	tell_wq = alloc_workqueue("mshare_tell", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
 	return tell_wq ? 0 : -ENOMEM;
 }
 
@@ -61,22 +77,40 @@ static void release(struct list_head *list)
 	}
 }
 
-/* Not what a process has written: that is its own. */
+/* The pages of text between two windows, both included, in all mms. */
+static void zap(struct mshare_library *lib, unsigned int first, unsigned int last)
+{
+	unsigned long start = (lib->first + first) * MSHARE_WINDOW_SIZE;
+	unsigned long end = (lib->first + last + 1) * MSHARE_WINDOW_SIZE;
+
+	start = max(start, lib->offset);
+	end = min(end, lib->offset + lib->size);
+	/* One page alone would look like one that is replaced: sharer.c. */
+	if (end - start == PAGE_SIZE && start > lib->offset)
+		start -= PAGE_SIZE;
+	/* Not what a process has written: that is its own. */
+	unmap_mapping_pages(lib->anchor->f_mapping,
+			    lib->pgoff + ((start - lib->offset) >> PAGE_SHIFT),
+			    (end - start) >> PAGE_SHIFT, false);
+}
+
 static void tell_work(struct work_struct *work)
 {
 	struct mshare_hold *hold = container_of(work, struct mshare_hold, work);
 	struct mshare_library *lib =
 		container_of(hold, struct mshare_library, hold);
-	LIST_HEAD(pages);
+	unsigned int first, last;
+	LIST_HEAD(held);
 
 	spin_lock(&hold->lock);
 	hold->telling = false;
-	list_splice_init(&hold->pages, &pages);
+	first = hold->first;
+	last = hold->last;
+	list_splice_init(&hold->held, &held);
 	spin_unlock(&hold->lock);
 
-	unmap_mapping_pages(lib->anchor->f_mapping, lib->pgoff,
-			    lib->size >> PAGE_SHIFT, false);
-	release(&pages);
+	zap(lib, first, last);
+	release(&held);
 	mshare_library_put_user(lib);
 }
 
@@ -87,54 +121,59 @@ static void tell_work(struct work_struct *work)
 void mshare_hold_setup(struct mshare_library *lib)
 {
 	spin_lock_init(&lib->hold.lock);
-	INIT_LIST_HEAD(&lib->hold.pages);
+	INIT_LIST_HEAD(&lib->hold.held);
 	INIT_WORK(&lib->hold.work, tell_work);
 }
 
-/* Keep pages until all are told, which is to be soon. */
-static void keep(struct mshare_library *lib, struct list_head *pages)
+/* Keep what is held of a window until all are told, which is to be soon. */
+static void keep(struct mshare_library *lib, unsigned int window,
+		 struct list_head *held)
 {
 	struct mshare_hold *hold = &lib->hold;
 
 	spin_lock(&hold->lock);
-	if (hold->telling || mshare_library_join_users(lib)) {
-		list_splice_init(pages, &hold->pages);
-		if (!hold->telling)
-			queue_work(tell_wq, &hold->work);
+	if (hold->telling) {
+		hold->first = min(hold->first, window);
+		hold->last = max(hold->last, window);
+		list_splice_init(held, &hold->held);
+	} else if (mshare_library_join_users(lib)) {
 		hold->telling = true;
+		hold->first = window;
+		hold->last = window;
+		list_splice_init(held, &hold->held);
+		queue_work(tell_wq, &hold->work);
 	}
 	spin_unlock(&hold->lock);
-	release(pages);
+	release(held);
 }
 
 /*
- * Take references on pages of a table until there is no room.  Without any room
- * they are never given back: lost, but not used by two.
+ * Take references on pages of a table.  Without memory to remember them by they
+ * are never given back: lost, but not used by two.
  */
-static unsigned long take(pte_t *pte, unsigned long nr, struct mshare_held *held)
+static void take(pte_t *pte, unsigned long nr, struct mshare_held *held)
 {
 	unsigned long i;
 
 	for (i = 0; i < nr; i++) {
 		pte_t entry = ptep_get(pte + i);
 
-		if (held && held->nr == ARRAY_SIZE(held->pages))
-			break;
 		if (!pte_present(entry) || pte_special(entry))
 			continue;
 		get_page(pte_page(entry));
-		if (held)
-			held->pages[held->nr++] = pte_page(entry);
+		if (held) {
+			held->nr++;
+			held->pages[held->nr - 1] = pte_page(entry);
+		}
 	}
-	return i;
 }
 
 /*
  * The same for the table of an address.  The core cannot free it under RCU, nor
  * change it under its lock.
  */
-static unsigned long take_at(struct mm_struct *host, unsigned long addr,
-			     unsigned long nr, struct mshare_held *held)
+static void take_at(struct mm_struct *host, unsigned long addr,
+		    unsigned long nr, struct mshare_held *held)
 {
 	spinlock_t *lock;
 	pmd_t pmd;
@@ -145,39 +184,48 @@ static unsigned long take_at(struct mm_struct *host, unsigned long addr,
 		lock = pte_lockptr(host, &pmd);
 		spin_lock(lock);
 		if (pmd_val(pmd) == pmd_val(mshare_pmd_at(host, addr)))
-			nr = take((pte_t *)pmd_page_vaddr(pmd) + pte_index(addr),
-				  nr, held);
+			take((pte_t *)pmd_page_vaddr(pmd) + pte_index(addr), nr,
+			     held);
 		spin_unlock(lock);
 	}
 	rcu_read_unlock();
-	return nr;
+}
+
+static struct mshare_held *alloc_held(unsigned long nr)
+{
+	struct mshare_held *held = kzalloc(struct_size(held, pages, nr),
+					   GFP_NOWAIT | __GFP_NOWARN);
+
+	if (!held)
+		pr_warn_ratelimited("no memory to remember pages of a library by: they are lost\n");
+	return held;
 }
 
 /**
  * mshare_hold() - keep what the host has in a range from being freed too early
  * @lib: the library
- * @start: address in the host
- * @end: address in the host, in the same window
+ * @window: one of its windows, counted from its first
+ * @start: address in the host, in this window
+ * @end: address in the host, behind the last page of it or before that
  *
  * In an invalidation on the host's side.  Each page is held until the secondary
  * MMUs of all that map the library were told.
  */
-void mshare_hold(struct mshare_library *lib, unsigned long start,
-		 unsigned long end)
+void mshare_hold(struct mshare_library *lib, unsigned int window,
+		 unsigned long start, unsigned long end)
 {
 	struct mm_struct *host = lib->region->host;
-	LIST_HEAD(pages);
+	unsigned long nr;
+	LIST_HEAD(list);
 
-	while (start < end) {
-		struct mshare_held *held = kzalloc(sizeof(*held),
-						   GFP_NOWAIT | __GFP_NOWARN);
+	for (; start < end; start += nr << PAGE_SHIFT) {
+		struct mshare_held *held;
 
+		nr = min((end - start) >> PAGE_SHIFT, HELD_PAGES);
+		held = alloc_held(nr);
 		if (held)
-			list_add(&held->list, &pages);
-		else
-			pr_warn_ratelimited("no memory to remember pages of a library by: they are lost\n");
-		start += take_at(host, start, (end - start) >> PAGE_SHIFT,
-				 held) << PAGE_SHIFT;
+			list_add(&held->list, &list);
+		take_at(host, start, nr, held);
 	}
-	keep(lib, &pages);
+	keep(lib, window, &list);
 }

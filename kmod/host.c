@@ -238,14 +238,13 @@ static void hold_foreign(struct mshare_library *lib, unsigned long start,
 	unsigned long next;
 
 	for (; start < end; start = next) {
-		struct mshare_window *window =
-			&lib->windows[(start - base) / MSHARE_WINDOW_SIZE];
+		unsigned int i = (start - base) / MSHARE_WINDOW_SIZE;
 
 		next = min(round_down(start, MSHARE_WINDOW_SIZE) +
 			   MSHARE_WINDOW_SIZE, end);
-		if (READ_ONCE(window->foreign) &&
+		if (READ_ONCE(lib->windows[i].foreign) &&
 		    !mshare_inject(MSHARE_FREE_FOREIGN))
-			mshare_hold(lib, start, next);
+			mshare_hold(lib, i, start, next);
 	}
 }
 

@@ -184,15 +184,19 @@ struct mshare_flush {
 
 /**
  * struct mshare_hold - pages that secondary MMUs must be told of first (hold.c)
- * @lock:	@pages and @telling; users_lock nests in it
- * @pages:	pages held
+ * @lock:	all but @work; users_lock nests in it
+ * @held:	struct mshare_held, the pages
  * @telling:	@work is to begin, and is a user of the library
+ * @first:	first window of which something is held, while @telling
+ * @last:	last one
  * @work:	tells, and lets go of them
  */
 struct mshare_hold {
 	spinlock_t lock;
-	struct list_head pages;
+	struct list_head held;
 	bool telling;
+	unsigned int first;
+	unsigned int last;
 	struct work_struct work;
 };
 
@@ -437,8 +441,8 @@ void mshare_foreign_flush(struct mm_struct *mm, unsigned long start,
 int mshare_hold_init(void);
 void mshare_hold_exit(void);
 void mshare_hold_setup(struct mshare_library *lib);
-void mshare_hold(struct mshare_library *lib, unsigned long start,
-		 unsigned long end);
+void mshare_hold(struct mshare_library *lib, unsigned int window,
+		 unsigned long start, unsigned long end);
 
 /* unshare.c */
 int mshare_library_unshare(struct mshare_library *lib,

@@ -19,6 +19,12 @@
 
 #define WINDOWS		4
 #define TRIES		1000	/* of 10 ms */
+#define FILE_PATH	"/tmp/mshare-told"
+
+/* Newer than the headers of some distributions. */
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE	25
+#endif
 
 static const char *const kinds[] = {
 	[NOTIFIER_RANGE] = "as KVM",
@@ -97,6 +103,32 @@ static void shorten(const struct test_region *region)
 		exit(1);
 }
 
+/* The kernel gives up at the first page that is held: once for each. */
+static bool make_huge(void *page)
+{
+	for (unsigned int tries = 0; tries < 4 * PAGES_PER_WINDOW; tries++) {
+		if (!madvise(page, WINDOW, MADV_COLLAPSE))
+			return true;
+		if (errno != EAGAIN)
+			break;
+		usleep(1000);
+	}
+	return false;
+}
+
+/* The host loses the page of PTEs, too, without any change of its mappings. */
+static void collapse(const struct test_region *region)
+{
+	int fd = open(region->file, O_RDONLY);
+	char *mine = mmap((char *)REGION_START - 64 * WINDOW, WINDOW, PROT_READ,
+			  MAP_SHARED | MAP_FIXED_NOREPLACE, fd, WINDOW);
+
+	check(page_number(mine) == PAGES_PER_WINDOW && make_huge(mine),
+	      "the file's pages can be made a huge one");
+	munmap(mine, WINDOW);
+	close(fd);
+}
+
 /*
  * What takes the link back before the host changes.  The core announces a VMA
  * that is split in the middle of a window as a change of all of it.
@@ -144,6 +176,7 @@ static const struct story stories[] = {
 	{ "a page beside it is written, then truncated", write_beside, shorten },
 	{ "a page beside it is protected, then truncated", protect_beside,
 	  shorten },
+	{ "all of it becomes a huge page", nothing, collapse },
 };
 
 /**
@@ -165,7 +198,9 @@ static int tell(const void *arg)
 	char *text;
 	int fd;
 
-	make_region(&region, "told", WINDOWS, MAP_POPULATE);
+	/* On a tmpfs, whose files can be of huge pages. */
+	make_file(FILE_PATH, WINDOWS * PAGES_PER_WINDOW);
+	make_region_of(&region, "told", FILE_PATH, WINDOWS, MAP_POPULATE);
 	text = map_text(&region, NULL);
 	ok = verify(text, &region);
 	attached = windows_attached(&region, 0) == WINDOWS;
