@@ -289,13 +289,19 @@ static int do_process_stat(struct file *file, void __user *arg)
 	return copy_to_user(arg, &stat, sizeof(stat)) ? -EFAULT : 0;
 }
 
-/* What is filled in under the lock is copied to the user after it. */
+/*
+ * Who looks often enough sees when others run which part of a library: not for
+ * everybody, as /proc/kpagecount is not.  What is filled in under the lock is
+ * copied to the user after it.
+ */
 static int do_window_dump(struct file *file, void __user *arg)
 {
 	struct mshare_window_stat *windows;
 	struct mshare_window_dump dump;
 	int ret = 0;
 
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
 	if (copy_from_user(&dump, arg, sizeof(dump)))
 		return -EFAULT;
 	if (dump.reserved || !dump.nr)

@@ -297,6 +297,10 @@ static int as_nobody(const void *unused)
 {
 	struct mshare_process_stat process = { .pid = getppid() };
 	struct mshare_unmap unmap = { .region_offset = WINDOW };
+	struct mshare_window_stat window;
+	struct mshare_window_dump windows = {
+		.windows = (uintptr_t)&window, .nr = 1,
+	};
 	struct mshare_stat stat;
 	int fd = open(LIVE, O_RDONLY);
 
@@ -311,6 +315,8 @@ static int as_nobody(const void *unused)
 	check_eq(create_mapping(fd, fd, WINDOW, PAGE, 0, RX, 0), EPERM, "nor maps");
 	check_eq(errno_of(ioctl(fd, MSHAREFS_SEAL)), EPERM, "nor seals");
 	check_eq(errno_of(ioctl(fd, MSHAREFS_UNMAP, &unmap)), EPERM, "nor unmaps");
+	check_eq(errno_of(ioctl(fd, MSHAREFS_WINDOW_DUMP, &windows)), EPERM,
+		 "nor looks at windows");
 	check_eq(ioctl(fd, MSHAREFS_STAT, &stat), 0, "but sees statistics");
 	check_eq(errno_of(ioctl(fd, MSHAREFS_PROCESS_STAT, &process)), EPERM,
 		 "of no other process");

@@ -2,6 +2,9 @@
 /*
  * mshare windows: each window of a region
  */
+#include <err.h>
+#include <errno.h>
+
 #include "fail.h"
 #include "json.h"
 #include "regions.h"
@@ -49,6 +52,8 @@ static struct json_object *describe_all(const struct mshare_region *region,
 		for (int i = 0; i < count; i++)
 			json_object_array_add(array,
 					      describe(region, &windows[i]));
+	if (count == -EPERM)
+		errx(1, "%s: only root may see its windows", name);
 	if (count)
 		fail(count, "%s", name);
 	return array;

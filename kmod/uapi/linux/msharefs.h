@@ -395,7 +395,8 @@ struct mshare_window_stat {
  * a retired library that nobody uses any more.  To dump all: begin with
  * @offset 0 and go on until @nr comes back as 0; at most 1024 come at once.
  *
- * EINVAL: @reserved, or @nr is 0.  EFAULT: bad pointer.  ENOMEM.
+ * EPERM: no CAP_SYS_ADMIN.  EINVAL: @reserved, or @nr is 0.  EFAULT: bad
+ * pointer.  ENOMEM.
  */
 struct mshare_window_dump {
 	__u64 windows;
