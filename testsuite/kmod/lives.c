@@ -274,18 +274,13 @@ static void all_do(const char *what, int (*fn)(const void *arg),
 	check_eq(bad, 0, "%s", what);
 }
 
-struct test {
-	const struct test_region *region;
-	uint64_t seed;
-};
-
 /* In a child, whose children are no others than those it waits for. */
 static int live(const void *arg)
 {
-	const struct test *test = arg;
-	const struct test_region *region = test->region;
+	const struct beside *beside = arg;
+	const struct test_region *region = beside->region;
 
-	kill_at_random(region, test->seed);
+	kill_at_random(region, beside->seed);
 	all_do("a tree of forks", fork_tree, region);
 	all_do("a chain of forks", fork_chain, region);
 	all_do("exec", exec_sharing, region);
@@ -298,24 +293,8 @@ static int live(const void *arg)
 
 int main(int argc, char **argv)
 {
-	struct sharer sharers[SHARERS];
-	struct test_region region;
-	struct test test = { &region, 1 };
-
 	if (argc > 2 && !strcmp(argv[1], "--read"))
 		return read_after_exec(argv[2]);
-	if (argc > 1)
-		test.seed = strtoul(argv[1], NULL, 0);
-	setup_module();
-	make_region(&region, "lives", WINDOWS, MAP_POPULATE);
-	start_sharers(sharers, &region);
-	check_eq(in_child(live, &test), 0, "lives and deaths");
-	check(all_answer(sharers, VERIFY, 1), "others read what they read before");
-	check(all_answer(sharers, ATTACHED, WINDOWS), "and share all windows");
-	stop_sharers(sharers);
-	check_eq(region_stat(&region).attached, 0, "nothing is attached at the end");
-	check_eq(region_stat(&region).sharers, 0, "no sharer is left");
-	drop_region(&region);
-	teardown_module();
-	return report_status();
+	return beside_sharers("lives", WINDOWS, live,
+			      argc > 1 ? strtoul(argv[1], NULL, 0) : 1);
 }

@@ -375,16 +375,14 @@ static int account_for_private(const void *arg)
 	return report_status();
 }
 
+static const struct also also[] = {
+	{ "shared pages", account_for_linked },
+	{ "private copies", account_for_private },
+	{ 0 }
+};
+
 int main(void)
 {
-	struct test_region region;
-
-	setup_module();
-	make_region(&region, "same-access", SAME_WINDOWS, MAP_POPULATE);
-	same(&region, operations, sizeof(operations) / sizeof(operations[0]));
-	check_eq(in_child(account_for_linked, &region), 0, "shared pages");
-	check_eq(in_child(account_for_private, &region), 0, "private copies");
-	drop_region(&region);
-	teardown_module();
-	return report_status();
+	return same_program("same-access", operations,
+			    sizeof(operations) / sizeof(operations[0]), also);
 }

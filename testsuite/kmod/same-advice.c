@@ -226,15 +226,13 @@ static int differences(const void *arg)
 	return report_status();
 }
 
+static const struct also also[] = {
+	{ "what is different", differences },
+	{ 0 }
+};
+
 int main(void)
 {
-	struct test_region region;
-
-	setup_module();
-	make_region(&region, "same-advice", SAME_WINDOWS, MAP_POPULATE);
-	same(&region, operations, sizeof(operations) / sizeof(operations[0]));
-	check_eq(in_child(differences, &region), 0, "what is different");
-	drop_region(&region);
-	teardown_module();
-	return report_status();
+	return same_program("same-advice", operations,
+			    sizeof(operations) / sizeof(operations[0]), also);
 }

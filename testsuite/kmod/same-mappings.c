@@ -341,16 +341,14 @@ static int differences(const void *arg)
 	return report_status();
 }
 
+static const struct also also[] = {
+	{ "what is different", differences },
+	{ "what nobody sees", look_as_nobody },
+	{ 0 }
+};
+
 int main(void)
 {
-	struct test_region region;
-
-	setup_module();
-	make_region(&region, "same-mappings", SAME_WINDOWS, MAP_POPULATE);
-	same(&region, operations, sizeof(operations) / sizeof(operations[0]));
-	check_eq(in_child(differences, &region), 0, "what is different");
-	check_eq(in_child(look_as_nobody, &region), 0, "what nobody sees");
-	drop_region(&region);
-	teardown_module();
-	return report_status();
+	return same_program("same-mappings", operations,
+			    sizeof(operations) / sizeof(operations[0]), also);
 }

@@ -233,8 +233,8 @@ static bool file_is_unchanged(const struct test_region *region)
 	return ok;
 }
 
-void same(const struct test_region *region, const struct operation *operations,
-	  unsigned int n)
+static void same(const struct test_region *region,
+		 const struct operation *operations, unsigned int n)
 {
 	struct arena *arena = mmap(NULL, sizeof(*arena), PROT_READ | PROT_WRITE,
 				   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -253,4 +253,19 @@ void same(const struct test_region *region, const struct operation *operations,
 	munmap(arena, sizeof(*arena));
 	check_eq(region_stat(region).attached, 0, "nothing is attached at the end");
 	check_eq(region_stat(region).sharers, 0, "no sharer is left");
+}
+
+int same_program(const char *name, const struct operation *operations,
+		 unsigned int n, const struct also *also)
+{
+	struct test_region region;
+
+	setup_module();
+	make_region(&region, name, SAME_WINDOWS, MAP_POPULATE);
+	same(&region, operations, n);
+	for (; also->fn; also++)
+		check_eq(in_child(also->fn, &region), 0, "%s", also->what);
+	drop_region(&region);
+	teardown_module();
+	return report_status();
 }

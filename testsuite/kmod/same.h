@@ -86,14 +86,27 @@ char *map_again(const struct trial *trial, char *at);
 void add_content(struct trial *trial, const void *from, size_t size);
 
 /**
- * same - do each operation and report on it
- * @region:	of SAME_WINDOWS windows, populated
+ * struct also - what else is to be seen of a sharer
+ * @what:	for the report
+ * @fn:		in a child; given the region, returns report_status()
+ */
+struct also {
+	const char *what;
+	int (*fn)(const void *region);
+};
+
+/**
+ * same_program - all of a program: do each operation and report on it
+ * @name:	of the region
  * @operations:	array
  * @n:		elements of it
+ * @also:	array whose last element is empty
  *
  * Checks also that nothing is left attached when all processes are gone.
+ *
+ * Returns the program's exit status.
  */
-void same(const struct test_region *region, const struct operation *operations,
-	  unsigned int n);
+int same_program(const char *name, const struct operation *operations,
+		 unsigned int n, const struct also *also);
 
 #endif /* LDMSHARE_TEST_SAME_H */

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -147,4 +148,25 @@ bool all_answer(const struct sharer *sharers, long question, long want)
 		ok = false;
 	}
 	return ok;
+}
+
+int beside_sharers(const char *name, unsigned int windows,
+		   int (*run)(const void *arg), uint64_t seed)
+{
+	struct sharer sharers[SHARERS];
+	struct test_region region;
+	struct beside beside = { &region, seed };
+
+	setup_module();
+	make_region(&region, name, windows, MAP_POPULATE);
+	start_sharers(sharers, &region);
+	check_eq(in_child(run, &beside), 0, "%s", name);
+	check(all_answer(sharers, VERIFY, 1), "others read what they read before");
+	check(all_answer(sharers, ATTACHED, windows), "and share all windows");
+	stop_sharers(sharers);
+	check_eq(region_stat(&region).attached, 0, "nothing is attached at the end");
+	check_eq(region_stat(&region).sharers, 0, "no sharer is left");
+	drop_region(&region);
+	teardown_module();
+	return report_status();
 }

@@ -50,6 +50,31 @@ long answer(const struct sharer *sharer, long question);
 /** all_answer - do all sharers answer this? */
 bool all_answer(const struct sharer *sharers, long question, long want);
 
+/**
+ * struct beside - what a test beside sharers is given
+ * @region:	theirs
+ * @seed:	for its choices
+ */
+struct beside {
+	const struct test_region *region;
+	uint64_t seed;
+};
+
+/**
+ * beside_sharers - all of a program that tests beside processes that share
+ * @name:	of the region
+ * @windows:	of it
+ * @run:	the test, in a child; given a struct beside, returns
+ *		report_status()
+ * @seed:	for it
+ *
+ * They must not see anything of it, and nothing may be left of it.
+ *
+ * Returns the program's exit status.
+ */
+int beside_sharers(const char *name, unsigned int windows,
+		   int (*run)(const void *arg), uint64_t seed);
+
 /** checksum - of any mapping of a region's file, pages that SIGBUS included */
 long checksum(const char *text, const struct test_region *region);
 

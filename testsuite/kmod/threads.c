@@ -255,16 +255,11 @@ static void fault_together(const struct test_region *region)
 	check_eq(shared, ROUNDS * WINDOWS, "and share all windows");
 }
 
-struct test {
-	const struct test_region *region;
-	uint64_t seed;
-};
-
 static int run(const void *arg)
 {
-	const struct test *test = arg;
-	const struct test_region *region = test->region;
-	uint64_t seed = test->seed;
+	const struct beside *beside = arg;
+	const struct test_region *region = beside->region;
+	uint64_t seed = beside->seed;
 
 	fault_together(region);
 	while_read("mprotect", region, seed, false, protect);
@@ -279,20 +274,6 @@ static int run(const void *arg)
 
 int main(int argc, char **argv)
 {
-	struct sharer sharers[SHARERS];
-	struct test_region region;
-	struct test test = { &region, argc > 1 ? strtoul(argv[1], NULL, 0) : 1 };
-
-	setup_module();
-	make_region(&region, "threads", WINDOWS, MAP_POPULATE);
-	start_sharers(sharers, &region);
-	check_eq(in_child(run, &test), 0, "threads");
-	check(all_answer(sharers, VERIFY, 1), "others read what they read before");
-	check(all_answer(sharers, ATTACHED, WINDOWS), "and share all windows");
-	stop_sharers(sharers);
-	check_eq(region_stat(&region).attached, 0, "nothing is attached at the end");
-	check_eq(region_stat(&region).sharers, 0, "no sharer is left");
-	drop_region(&region);
-	teardown_module();
-	return report_status();
+	return beside_sharers("threads", WINDOWS, run,
+			      argc > 1 ? strtoul(argv[1], NULL, 0) : 1);
 }
