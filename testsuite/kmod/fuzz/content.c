@@ -127,24 +127,44 @@ static void need(bool ok, const char *what)
 	exit(1);
 }
 
+static void make_file_of(const char *path, unsigned int file,
+			 unsigned int pages)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+	uint64_t page[WORDS];
+
+	need(fd >= 0, path);
+	for (unsigned int n = 0; n < pages; n++) {
+		fill_page(page, file, n, 0);
+		need(write(fd, page, PAGE) == (ssize_t)PAGE, path);
+	}
+	/* Clean pages can be reclaimed. */
+	need(!fsync(fd), path);
+	close(fd);
+}
+
 /** make_files - write all files, version 0 */
 void make_files(void)
 {
-	uint64_t page[WORDS];
+	for (unsigned int i = 0; i < NR_FILES; i++)
+		make_file_of(files[i].path, i, files[i].pages);
+	make_file_of(DATA_PATH, FILE_DATA, DATA_PAGES);
+}
 
-	for (unsigned int i = 0; i < NR_FILES; i++) {
-		int fd = open(files[i].path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+/** data_is_unchanged - is all that was written to pages of data private? */
+bool data_is_unchanged(void)
+{
+	uint64_t page[WORDS], want[WORDS];
+	int fd = open(DATA_PATH, O_RDONLY);
+	bool ok = fd >= 0;
 
-		need(fd >= 0, files[i].path);
-		for (unsigned int n = 0; n < files[i].pages; n++) {
-			fill_page(page, i, n, 0);
-			need(write(fd, page, PAGE) == (ssize_t)PAGE,
-			     files[i].path);
-		}
-		/* Clean pages can be reclaimed. */
-		need(!fsync(fd), files[i].path);
-		close(fd);
+	for (unsigned int n = 0; n < DATA_PAGES && ok; n++) {
+		fill_page(want, FILE_DATA, n, 0);
+		ok = read(fd, page, PAGE) == (ssize_t)PAGE &&
+		     !memcmp(page, want, PAGE);
 	}
+	close(fd);
+	return ok;
 }
 
 /** remove_files - undo make_files() */
@@ -152,6 +172,7 @@ void remove_files(void)
 {
 	for (unsigned int i = 0; i < NR_FILES; i++)
 		unlink(files[i].path);
+	unlink(DATA_PATH);
 }
 
 static void begin(struct world *world, unsigned int file, struct range range,

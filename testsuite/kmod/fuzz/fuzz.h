@@ -25,7 +25,7 @@
 #define ARENA		((char *)REGION_START - 20 * WINDOW)
 #define ARENA_PAGES	(40 * PAGES_PER_WINDOW)
 #define AGREED_PAGE	(18 * PAGES_PER_WINDOW)
-#define REGION_PAGES	(8 * PAGES_PER_WINDOW)
+#define REGION_PAGES	(10 * PAGES_PER_WINDOW)
 #define REGION_WINDOWS	(REGION_PAGES / PAGES_PER_WINDOW)
 
 #define MAX_PAGES	2048	/* of a file */
@@ -55,6 +55,17 @@ unsigned int pick(struct random *random, unsigned int n);
 
 /* content.c: what the files hold */
 enum { FILE_STEADY, FILE_HOLES, FILE_SHM, NR_FILES };
+
+/*
+ * The file that regions give data from.  It never changes: each word of it is
+ * of version 0.  The zone is what lies between its first and last pages.
+ */
+#define FILE_DATA	NR_FILES
+#define DATA_PATH	"/var/tmp/mshare-fuzz-data"
+#define DATA_PAGES	700
+#define ZONE_FIRST	20
+#define ZONE_PAGES	660
+#define ZONE_OFFSET	(8 * PAGES_PER_WINDOW)	/* in each region */
 
 /**
  * struct file_info - a file that regions have as a library
@@ -95,6 +106,7 @@ struct bounds {
 bool word_is(uint64_t word, unsigned int file, unsigned int number,
 	     unsigned int index, struct bounds bounds, uint32_t *seen);
 void make_files(void);
+bool data_is_unchanged(void);
 void remove_files(void);
 struct world;
 void change_files(struct world *world, uint64_t seed);
@@ -139,14 +151,14 @@ static inline bool stopping(const struct world *world)
 }
 
 /* model.c: what a process must see */
-enum kind { NONE, PAD, TEXT, ANON };
+enum kind { NONE, PAD, TEXT, DATA, ANON };
 
 /**
  * struct page_model - what this process has at one page of its arena
  * @kind:	what is mapped
  * @prot:	PROT_*
- * @file:	of a TEXT
- * @region:	index in actor->regions
+ * @file:	of a TEXT or DATA
+ * @region:	index in actor->regions, of a PAD or TEXT
  * @dontfork:	children do not get it
  * @wipeonfork:	children get it empty
  * @number:	page of the file
@@ -261,6 +273,8 @@ void do_step(struct actor *actor);
 void op_map(struct actor *actor);
 void op_map_anon(struct actor *actor);
 void op_map_misaligned(struct actor *actor);
+void op_map_data(struct actor *actor);
+void op_map_no_data(struct actor *actor);
 void op_unmap(struct actor *actor);
 void op_move(struct actor *actor);
 void op_grow(struct actor *actor);

@@ -151,6 +151,7 @@ int main(int argc, char **argv)
 	       plan.seed, world->steps, processes, world->judged, world->raced);
 	print_operations(world);
 	check_eq(world->failures, 0, "every access had the result it must have");
+	check(data_is_unchanged(), "the file of the data is unchanged");
 	check_regions(generations);
 	remove_files();
 	teardown_module();

@@ -67,17 +67,23 @@ static int open_region(struct actor *actor)
 	return i;
 }
 
+static bool is_retired(int fd)
+{
+	struct mshare_info info;
+
+	return pread(fd, &info, sizeof(info), 0) == sizeof(info) &&
+	       info.flags & MSHARE_RETIRED;
+}
+
 /* No errno but EAGAIN, and that only of what was retired. */
 static void check_refusal(struct actor *actor, int fd, unsigned int file)
 {
 	struct mshare_library_stat stat = {
 		.region_offset = files[file].offset * PAGE,
 	};
-	struct mshare_info info;
 	int error = errno;
 
-	if (error == EAGAIN && pread(fd, &info, sizeof(info), 0) == sizeof(info) &&
-	    info.flags & MSHARE_RETIRED)
+	if (error == EAGAIN && is_retired(fd))
 		return;
 	if (error == EAGAIN && !ioctl(fd, MSHAREFS_LIBRARY_STAT, &stat) &&
 	    stat.flags & MSHARE_LIBRARY_RETIRED)
@@ -193,6 +199,84 @@ void op_map_misaligned(struct actor *actor)
 		fail(actor, "a text was mapped where no window fits");
 }
 
+/* The beginning of the zone, all of it or some of it. */
+static struct range pick_data(struct actor *actor)
+{
+	struct range data = { 0, ZONE_PAGES };
+
+	if (pick(&actor->random, 2))
+		return data;
+	data.first = pick(&actor->random, ZONE_PAGES);
+	data.n = 1 + pick(&actor->random, ZONE_PAGES - data.first);
+	return data;
+}
+
+static void *map_data(struct actor *actor, int region, unsigned int at,
+		      struct range data, int prot, int flags)
+{
+	return mmap(address(at), data.n * PAGE, prot, flags,
+		    actor->regions[region], (ZONE_OFFSET + data.first) * PAGE);
+}
+
+/** op_map_data - map data, where it belongs or anywhere */
+void op_map_data(struct actor *actor)
+{
+	struct range data = pick_data(actor);
+	struct range at = { AGREED_PAGE + ZONE_OFFSET + data.first, data.n };
+	int region = open_region(actor);
+
+	if (pick(&actor->random, 2))
+		at.first = pick(&actor->random, ARENA_PAGES - data.n);
+	log_step(actor, "map data of region %d: pages %u+%u", region, at.first,
+		 at.n);
+	if (region < 0)
+		return;
+	if (map_data(actor, region, at.first, data, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_FIXED) == MAP_FAILED) {
+		if (errno != EAGAIN || !is_retired(actor->regions[region]))
+			fail(actor, "mmap of data: %m");
+		/* What was there may be gone or not. */
+		munmap(address(at.first), at.n * PAGE);
+		set_none(actor, at);
+		return;
+	}
+	for (unsigned int n = 0; n < at.n; n++)
+		actor->pages[at.first + n] = (struct page_model){
+			.kind = DATA, .prot = PROT_READ | PROT_WRITE,
+			.file = FILE_DATA,
+			.number = ZONE_FIRST + data.first + n,
+		};
+}
+
+/** op_map_no_data - beyond the zone, shared, or with other permissions */
+void op_map_no_data(struct actor *actor)
+{
+	static const struct {
+		unsigned int offset;
+		int prot, flags;
+	} wrong[] = {
+		{ ZONE_PAGES, PROT_READ | PROT_WRITE, MAP_PRIVATE },
+		{ 1, PROT_READ | PROT_WRITE, MAP_PRIVATE },
+		{ 0, PROT_WRITE, MAP_PRIVATE },
+		{ 0, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE },
+		{ 0, PROT_READ | PROT_EXEC, MAP_PRIVATE },
+		{ 0, PROT_READ, MAP_PRIVATE },
+		{ 0, PROT_READ | PROT_WRITE, MAP_SHARED },
+		{ 0, PROT_READ, MAP_SHARED },
+	};
+	unsigned int i = pick(&actor->random, sizeof(wrong) / sizeof(*wrong));
+	struct range data = { wrong[i].offset, ZONE_PAGES };
+	int region = open_region(actor);
+
+	/* Where nothing ever is. */
+	log_step(actor, "map data of region %d wrongly: %u", region, i);
+	if (region < 0)
+		return;
+	if (map_data(actor, region, ARENA_PAGES, data, wrong[i].prot,
+		     MAP_FIXED_NOREPLACE | wrong[i].flags) != MAP_FAILED)
+		fail(actor, "data was mapped wrongly: %u", i);
+}
+
 /** op_unmap - unmap any pages */
 void op_unmap(struct actor *actor)
 {
@@ -244,7 +328,7 @@ void op_move(struct actor *actor)
 		set_none(actor, to);
 		return;
 	}
-	if (keep && source->kind != ANON)
+	if (keep && (source->kind == TEXT || source->kind == PAD))
 		fail(actor, "MREMAP_DONTUNMAP of a text or pad");
 	memcpy(&actor->pages[to.first], source, from.n * sizeof(*source));
 	if (keep)
@@ -259,7 +343,8 @@ void op_grow(struct actor *actor)
 	struct range range = same_mapping(actor, pick_mapped(actor));
 	char *old = address(range.first);
 
-	if (!range.n || actor->pages[range.first].kind == ANON)
+	if (!range.n || actor->pages[range.first].kind == ANON ||
+	    actor->pages[range.first].kind == DATA)
 		return;
 	log_step(actor, "mremap pages %u+%u by one more", range.first, range.n);
 	if (mremap(old, range.n * PAGE, (range.n + 1) * PAGE,

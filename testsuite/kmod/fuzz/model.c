@@ -5,7 +5,8 @@
  * A page of text has the file's content, of now if the window is linked.  Where
  * the process has a page table of its own, a page may be a copy, made at any
  * time since the process last got or dropped it (page->floor).  What a process
- * wrote to a page stays until it drops it, whatever becomes of the file.
+ * wrote to a page stays until it drops it, whatever becomes of the file.  A page
+ * of data is one of an ordinary private mapping of a file that does not change.
  */
 #include <stdio.h>
 #include <string.h>
@@ -52,6 +53,7 @@ int expected_signal(const struct page_model *page, int access)
 					      page->prot;
 
 	switch (page->kind) {
+	case DATA:
 	case ANON:
 		return allowed ? 0 : SIGSEGV;
 	case PAD:
@@ -202,7 +204,9 @@ static void report(struct actor *actor, unsigned int n,
 		   const struct page_model *page, const struct verdict *verdict,
 		   const char *who)
 {
-	static const char *const kinds[] = { "nothing", "pad", "text", "memory" };
+	static const char *const kinds[] = {
+		"nothing", "pad", "text", "data", "memory",
+	};
 	struct page_version now = version_of(actor, page);
 
 	fail(actor, "%s: wrong %s at page %u (%p): signal %d, word %u is %#lx\n"

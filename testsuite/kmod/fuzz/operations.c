@@ -18,6 +18,8 @@ static const struct {
 	{ "map a library",		10, op_map, CHANGES },
 	{ "map memory",			3, op_map_anon, CHANGES },
 	{ "map where no window fits",	1, op_map_misaligned, CHANGES },
+	{ "map data",			4, op_map_data, CHANGES },
+	{ "map data that is none",	1, op_map_no_data, QUIET },
 	{ "munmap",			4, op_unmap, CHANGES },
 	{ "mremap",			4, op_move, CHANGES },
 	{ "mremap that cannot be",	1, op_grow, QUIET },
@@ -138,7 +140,7 @@ struct range same_mapping(struct actor *actor, struct range range)
 		if (page[n].kind != page->kind || page[n].prot != page->prot ||
 		    page[n].dontfork != page->dontfork ||
 		    page[n].wipeonfork != page->wipeonfork ||
-		    (page->kind == TEXT &&
+		    ((page->kind == TEXT || page->kind == DATA) &&
 		     (page[n].file != page->file ||
 		      page[n].region != page->region ||
 		      page[n].number != page->number + n)))

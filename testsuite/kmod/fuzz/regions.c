@@ -101,6 +101,26 @@ static int map_file(struct random *random, int fd, const struct file_info *file)
 	return error;
 }
 
+static int add_zone(int fd)
+{
+	int file = open(DATA_PATH, O_RDONLY), error = file < 0 ? errno : 0;
+
+	/* First what cannot be: beyond the file, then over a library. */
+	if (!error && set_data(fd, file, ZONE_OFFSET * PAGE, ZONE_PAGES * PAGE,
+			       (DATA_PAGES - ZONE_PAGES + 1) * PAGE) != ERANGE)
+		error = EPROTO;
+	if (!error && set_data(fd, file, files[0].offset * PAGE, PAGE, 0) != EEXIST)
+		error = EPROTO;
+	if (!error)
+		error = set_data(fd, file, ZONE_OFFSET * PAGE,
+				 ZONE_PAGES * PAGE, ZONE_FIRST * PAGE);
+	if (!error && (open(DATA_PATH, O_WRONLY) >= 0 || errno != ETXTBSY))
+		error = EPROTO;
+	if (file >= 0)
+		close(file);
+	return error;
+}
+
 /* Returns an errno. */
 static int populate(struct random *random, int fd)
 {
@@ -111,6 +131,8 @@ static int populate(struct random *random, int fd)
 	error = patiently(try_donate, fd, NULL);
 	for (unsigned int i = 0; i < NR_FILES && !error; i++)
 		error = map_file(random, fd, &files[i]);
+	if (!error)
+		error = add_zone(fd);
 	if (error)
 		return error;
 	if (pwrite(fd, "catalog", 7, MSHARE_CATALOG_OFFSET) != 7)
