@@ -97,6 +97,8 @@ static const struct {
 		"time passes between unlocking a window and its flush" },
 	[MSHARE_DELAY_REGISTER] = { "delay_register", "-",
 		"time passes before an mm is registered as a sharer" },
+	[MSHARE_SHORT_UNSHARE] = { "short_unshare", "-",
+		"a round of unsharing has room for one process" },
 };
 
 static const unsigned int delay_ms[MSHARE_NR_FAULTS] = {

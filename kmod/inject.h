@@ -45,11 +45,12 @@ enum mshare_fault {
 	MSHARE_FREE_FOREIGN,
 	MSHARE_WRITE_DATA,
 	MSHARE_KEEP_DATA,
-	/* These break nothing: they hold a window of time open. */
+	/* These break nothing: they let what is rare happen each time. */
 	MSHARE_DELAY_ATTACH,
 	MSHARE_DELAY_INVALIDATE,
 	MSHARE_DELAY_FLUSH,
 	MSHARE_DELAY_REGISTER,
+	MSHARE_SHORT_UNSHARE,
 	MSHARE_NR_FAULTS,
 };
 

@@ -277,6 +277,8 @@ static int replace_round(struct replacement *replacement)
 	struct mm_struct **mms;
 	int ret;
 
+	if (max > 1 && mshare_inject(MSHARE_SHORT_UNSHARE))
+		max = 1;
 	mms = kvcalloc(max, sizeof(*mms), GFP_KERNEL);
 	if (!mms)
 		return -ENOMEM;
