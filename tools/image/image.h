@@ -109,8 +109,9 @@ int image_find_references(const struct image_source *source, bool prove,
  * @verdict:	receives the reason if one is not what it should be
  *
  * A displacement's bytes never change how long an instruction is or what it
- * is.  So if all other bytes are the original's, which the caller must compare,
- * instructions are where they were, and it is enough to read where they lead.
+ * is, and nothing else that is changed is code.  So if all other bytes are the
+ * original's, which the caller must compare, instructions are where they were,
+ * and it is enough to read where they lead.
  *
  * Return: 0; -ENOEXEC; -ENOMEM.
  */

@@ -100,6 +100,47 @@ static int check_tables(struct search *search, const struct image_span *tables)
 	return 0;
 }
 
+static bool is_in_code(const struct image_source *source,
+		       const struct image_span *span)
+{
+	for (size_t i = 1; i < source->nshdr; i++) {
+		const Elf64_Shdr *section = &source->shdr[i];
+		const struct image_span code = {
+			section->sh_addr, section->sh_addr + section->sh_size,
+		};
+
+		if (image_is_code_section(section) && overlap(span, &code))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * What is changed for another reason must not be code, too: then only known
+ * displacements change there, and instructions stay what they are.
+ */
+static int check_code(struct search *search, const struct image_span *tables)
+{
+	const struct image_sites *sites = &search->references->sites;
+
+	for (size_t i = 0; i < TABLES; i++)
+		if (is_in_code(search->source, &tables[i]))
+			return image_refuse(search->verdict, IMAGE_DAMAGED,
+					    "the table at %#lx is code, too",
+					    tables[i].start);
+	for (size_t i = 0; i < sites->count; i++) {
+		uint64_t place = sites->list[i].place;
+
+		if (sites->list[i].kind != IMAGE_SITE_CODE &&
+		    is_in_code(search->source,
+			       &(struct image_span) { place, place + 4 }))
+			return image_refuse(search->verdict, IMAGE_DAMAGED,
+					    "the unwind table at %#lx is code, too",
+					    place);
+	}
+	return 0;
+}
+
 static int check_sites(struct search *search)
 {
 	struct image_sites *sites = &search->references->sites;
@@ -113,6 +154,8 @@ static int check_sites(struct search *search)
 	};
 	int err = check_tables(search, tables);
 
+	if (!err)
+		err = check_code(search, tables);
 	if (err)
 		return err;
 	image_sites_sort(sites);
