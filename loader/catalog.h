@@ -35,6 +35,8 @@ struct mshare_catalog_header {
 enum mshare_placement_kind {
 	MSHARE_PAIRED = 1,	/* stock library: data at its linked distance */
 	MSHARE_SPLIT = 2,	/* image: its data is in a data zone */
+	MSHARE_RELOCATED = 3,	/* stock library: its data at its linked distance,
+				 * in a data zone */
 };
 
 struct mshare_catalog_entry {
@@ -53,8 +55,8 @@ struct mshare_catalog_entry {
 	/*
 	 * The text: file bytes [text_file_offset, + text_size), of the image
 	 * if it is split, stand at region offset text_offset.  All three are
-	 * multiples of the page.  An image's text begins with its ELF header:
-	 * text_file_offset is 0.
+	 * multiples of the page.  Text that has its data in a zone begins with
+	 * its ELF header: text_file_offset is 0.
 	 */
 	uint64_t text_offset;
 	uint64_t text_file_offset;
@@ -64,16 +66,16 @@ struct mshare_catalog_entry {
 	 * What the loader claims with the pad before it maps anything:
 	 * claim_offset is the window boundary at or below text_offset.  The
 	 * claim of a paired library ends with the page where its last segment
-	 * ends in memory, that of a split one at the window boundary at or
-	 * above the text's end: nothing else may get into its windows.
+	 * ends in memory, that of others at the window boundary at or above
+	 * the text's end: nothing else may get into its windows.
 	 */
 	uint64_t claim_offset;
 	uint64_t claim_size;
 
 	/*
-	 * The data of a split library, bss included, in whole pages, in a data
-	 * zone behind the claim: as far from the text as in the image.  Both
-	 * are 0 if it is paired.
+	 * The data in a data zone, bss included, in whole pages, behind the
+	 * claim: as far from the text as in the image, or in the library.
+	 * Both are 0 if it is paired.
 	 */
 	uint64_t data_offset;
 	uint64_t data_size;

@@ -52,9 +52,9 @@ static int paired_fits(const struct mshare_catalog_entry *entry,
 }
 
 /* The claim ends with the text's windows, the data is somewhere behind it. */
-static int split_fits(const struct mshare_catalog_entry *entry,
-		      const struct mshare_segments *segments,
-		      const struct mshare_info *info)
+static int zone_fits(const struct mshare_catalog_entry *entry,
+		     const struct mshare_segments *segments,
+		     const struct mshare_info *info)
 {
 	uint64_t head = entry->text_offset - entry->claim_offset;
 	uint64_t claim_end = entry->claim_offset + entry->claim_size;
@@ -67,6 +67,19 @@ static int split_fits(const struct mshare_catalog_entry *entry,
 			   info->size);
 }
 
+/*
+ * How far the data has moved: in an image, but for that, all is as in its
+ * original.
+ */
+static uint64_t displacement(const struct mshare_catalog_entry *entry,
+			     const struct mshare_segments *segments)
+{
+	if (entry->placement == MSHARE_PAIRED)
+		return 0;
+	return entry->data_offset - entry->text_offset -
+	       (segments->data_vaddr - segments->text_vaddr);
+}
+
 static int fits(const struct mshare_catalog_entry *entry,
 		const struct mshare_segments *segments,
 		const struct mshare_info *info)
@@ -77,19 +90,12 @@ static int fits(const struct mshare_catalog_entry *entry,
 	case MSHARE_PAIRED:
 		return paired_fits(entry, segments);
 	case MSHARE_SPLIT:
-		return split_fits(entry, segments, info);
+		return zone_fits(entry, segments, info);
+	case MSHARE_RELOCATED:
+		return zone_fits(entry, segments, info) &&
+		       !displacement(entry, segments);
 	}
 	return 0;
-}
-
-/* How far the data moves: in an image, but for that, all is as in its original. */
-static uint64_t displacement(const struct mshare_catalog_entry *entry,
-			     const struct mshare_segments *segments)
-{
-	if (entry->placement != MSHARE_SPLIT)
-		return 0;
-	return entry->data_offset - entry->text_offset -
-	       (segments->data_vaddr - segments->text_vaddr);
 }
 
 enum mshare_reason mshare_place(struct mshare_placement *placement,

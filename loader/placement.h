@@ -17,8 +17,8 @@
 /**
  * struct mshare_placement - addresses of one library, all in whole pages
  * @claim:	where the pad begins: the window boundary below the text
- * @claim_size:	bytes of the pad: to where a paired library ends in memory, to
- *		the window boundary above a split one's text
+ * @claim_size:	bytes of the pad: to where a paired library ends in memory; if
+ *		the data is in a zone, to the window boundary above the text
  * @claim_offset: place of the pad in the region
  * @text:	where the text begins
  * @text_size:	bytes of text
@@ -30,7 +30,7 @@
  * @data_offset: place of the data in the region; 0 if it is in the library's
  *		file
  * @moved:	how much further from the text the data is than in the
- *		library's file; 0 if it is paired
+ *		library's file; 0 if it is not split
  */
 struct mshare_placement {
 	uint64_t claim;
@@ -56,7 +56,7 @@ struct mshare_placement {
  *
  * On success claim, text and data lie inside the region, behind its first
  * window, the text inside the claim, and the data behind the text: of a paired
- * library inside the claim, of a split one behind it.
+ * library inside the claim, of others behind it.
  *
  * Return: MSHARE_OK, MSHARE_BAD_ENTRY or MSHARE_MISALIGNED.
  */
@@ -75,7 +75,7 @@ static inline uint64_t mshare_claim_start(uint64_t text)
 }
 
 /**
- * mshare_claim_end() - where the claim of a split library ends
+ * mshare_claim_end() - where the claim of a library that is not paired ends
  * @text_end: where its text ends; an address or an offset
  */
 static inline uint64_t mshare_claim_end(uint64_t text_end)

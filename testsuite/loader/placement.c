@@ -211,6 +211,44 @@ static void test_place_split(void)
 	check_eq(p.moved, 100 * MSHARE_WINDOW_SIZE, "split: how far it moved");
 }
 
+/* The library as it is, its data a zone's. */
+static struct mshare_catalog_entry
+relocated_entry_for(const struct mshare_segments *s)
+{
+	return (struct mshare_catalog_entry){
+		.placement = MSHARE_RELOCATED,
+		.text_offset = 5 * MSHARE_WINDOW_SIZE - 0x16000,
+		.text_file_offset = s->text_offset,
+		.text_size = s->text_size,
+		.claim_offset = 4 * MSHARE_WINDOW_SIZE,
+		.claim_size = MSHARE_WINDOW_SIZE,
+		.data_offset = 5 * MSHARE_WINDOW_SIZE,
+		.data_size = s->end_vaddr - s->data_vaddr,
+	};
+}
+
+static void test_place_relocated(void)
+{
+	struct mshare_segments s;
+	struct mshare_placement p = { 0 };
+	struct mshare_catalog_entry e;
+
+	mshare_segments_read(&s, good, NPHDRS);
+	e = relocated_entry_for(&s);
+	check_eq(mshare_place(&p, &e, &s, &info), MSHARE_OK,
+		 "relocated: placed");
+	check_eq(p.claim, info.start + 4 * MSHARE_WINDOW_SIZE,
+		 "relocated: claim");
+	check_eq(p.claim_size, MSHARE_WINDOW_SIZE, "relocated: its size");
+	check_eq(p.text, info.start + e.text_offset, "relocated: text");
+	check_eq(p.base, p.text, "relocated: base");
+	check_eq(p.data, p.base + 0x16000, "relocated: data");
+	check_eq(p.data_offset, e.data_offset, "relocated: its offset");
+	check_eq(p.data_size, 0x5000, "relocated: its size");
+	check_eq(p.bss, p.data + 0x2000, "relocated: bss");
+	check_eq(p.moved, 0, "relocated: the data has not moved");
+}
+
 static void test_place(void)
 {
 	struct mshare_segments s;
@@ -255,7 +293,8 @@ static void test_entries(void)
 {
 	ENTRY_REFUSED(placement, 0);
 	ENTRY_REFUSED(placement, MSHARE_SPLIT);
-	ENTRY_REFUSED(placement, 3);
+	ENTRY_REFUSED(placement, MSHARE_RELOCATED);
+	ENTRY_REFUSED(placement, 4);
 	ENTRY_REFUSED(text_offset, e_.text_offset + MSHARE_PAGE_SIZE);
 	ENTRY_REFUSED(text_offset, e_.text_offset + 1);
 	ENTRY_REFUSED(text_offset, 0);
@@ -274,20 +313,25 @@ static void test_entries(void)
 	ENTRY_REFUSED(data_size, MSHARE_PAGE_SIZE);
 }
 
-#define SPLIT_REFUSED(field, value) do {				\
+/* @kind: of what has its data in a zone */
+#define ZONE_REFUSED(kind, field, value) do {				\
 	struct mshare_segments s_;					\
 	struct mshare_placement p_;					\
 	struct mshare_catalog_entry e_;					\
 	mshare_segments_read(&s_, good, NPHDRS);			\
-	e_ = split_entry_for(&s_);					\
+	e_ = kind ## _entry_for(&s_);					\
 	e_.field = (value);						\
 	check_eq(mshare_place(&p_, &e_, &s_, &info), MSHARE_BAD_ENTRY,	\
-		 "split: " #field " = " #value);			\
+		 #kind ": " #field " = " #value);			\
 } while (0)
+
+#define SPLIT_REFUSED(field, value)	ZONE_REFUSED(split, field, value)
+#define RELOCATED_REFUSED(field, value)	ZONE_REFUSED(relocated, field, value)
 
 static void test_split_entries(void)
 {
 	SPLIT_REFUSED(placement, MSHARE_PAIRED);
+	SPLIT_REFUSED(placement, MSHARE_RELOCATED);
 	SPLIT_REFUSED(text_offset, e_.text_offset + 1);
 	SPLIT_REFUSED(text_offset, ~0ULL);
 	SPLIT_REFUSED(text_file_offset, MSHARE_PAGE_SIZE);
@@ -306,6 +350,20 @@ static void test_split_entries(void)
 	SPLIT_REFUSED(data_size, 0);
 	SPLIT_REFUSED(data_size, e_.data_size + MSHARE_PAGE_SIZE);
 	SPLIT_REFUSED(data_size, ~0ULL);
+}
+
+static void test_relocated_entries(void)
+{
+	RELOCATED_REFUSED(placement, MSHARE_PAIRED);
+	RELOCATED_REFUSED(text_offset, e_.text_offset - MSHARE_PAGE_SIZE);
+	RELOCATED_REFUSED(text_file_offset, MSHARE_PAGE_SIZE);
+	RELOCATED_REFUSED(claim_size, e_.claim_size + 0x5000);
+	RELOCATED_REFUSED(data_offset, 0);
+	RELOCATED_REFUSED(data_offset, e_.data_offset + MSHARE_PAGE_SIZE);
+	RELOCATED_REFUSED(data_offset, e_.data_offset - MSHARE_PAGE_SIZE);
+	RELOCATED_REFUSED(data_offset, e_.data_offset + MSHARE_WINDOW_SIZE);
+	RELOCATED_REFUSED(data_size, 0);
+	RELOCATED_REFUSED(data_size, e_.data_size + MSHARE_PAGE_SIZE);
 }
 
 /* Where the data of a split library may be. */
@@ -515,8 +573,10 @@ int main(void)
 	test_text_relocations();
 	test_place();
 	test_place_split();
+	test_place_relocated();
 	test_entries();
 	test_split_entries();
+	test_relocated_entries();
 	test_split_data();
 	test_bounds();
 	test_region();
