@@ -2,15 +2,16 @@
 /*
  * Write what a region reads and maps like into an ordinary file.
  *
- *	fake-region [-s] [-t] [-b ADDRESS] [-g GENERATION] [-f FLAGS]
+ *	fake-region [-s] [-r] [-t] [-b ADDRESS] [-g GENERATION] [-f FLAGS]
  *		FILE LIBRARY...
  *
  * For the loader there is no difference: a private mapping of the file gives
  * the same bytes.  So all its work can be tested without the module, with the
  * layout and the catalog that mshare-preload would make.  The file becomes
  * that of the caller, with mode 0444; libraries named twice are taken once.
- * -s splits the libraries that can be split; the others, behind them, are
- * paired.  -t takes what the tools would refuse, if only the loader would not.
+ * -s splits the libraries that can be split.  The others, behind them, are
+ * paired; with -r, relocated.  -t takes what the tools would refuse, if only the
+ * loader would not.
  */
 #include <err.h>
 #include <errno.h>
@@ -33,12 +34,13 @@ struct library {
 	struct mshare_elf elf;		/* of what its text is taken from */
 	bool is_split;
 	struct fake_split split;
+	struct image_source source;	/* itself, if it is relocated */
 };
 
 static struct library libraries[MAX_LIBRARIES];
 static struct mshare_place places[MAX_LIBRARIES];
 static size_t count;
-static bool lenient, splitting;
+static bool lenient, splitting, relocating;
 
 /* The shape as the loader alone sees it, which looks at program headers only. */
 static bool inspect_leniently(int fd, struct mshare_elf *elf)
@@ -72,10 +74,22 @@ static bool add_split(const struct library *lib, struct mshare_place *place)
 				     in_group->text_offset, &place->split);
 }
 
+static void add_stock(struct library *lib, struct mshare_place *place)
+{
+	struct image_verdict verdict;
+	char why[256];
+
+	if (!(lenient && inspect_leniently(lib->fd, &lib->elf)) &&
+	    mshare_elf_inspect(lib->fd, &lib->elf, why, sizeof(why)))
+		errx(1, "%s: %s", lib->path, why);
+	place->placement = relocating ? MSHARE_RELOCATED : MSHARE_PAIRED;
+	if (relocating && image_read(lib->fd, &lib->source, &verdict))
+		errx(1, "%s: %s", lib->path, verdict.why);
+}
+
 static void add_library(const char *path)
 {
 	struct library *lib = &libraries[count];
-	char why[256];
 
 	if (count == MAX_LIBRARIES)
 		errx(1, "more than %d libraries", MAX_LIBRARIES);
@@ -95,10 +109,7 @@ static void add_library(const char *path)
 			errx(1, "%s: it does not fit into its group", path);
 		return;
 	}
-	if (!(lenient && inspect_leniently(lib->fd, &lib->elf)) &&
-	    mshare_elf_inspect(lib->fd, &lib->elf, why, sizeof(why)))
-		errx(1, "%s: %s", path, why);
-	places[count++].placement = MSHARE_PAIRED;
+	add_stock(lib, &places[count++]);
 }
 
 static void write_at(int fd, const void *bytes, size_t size, off_t offset)
@@ -142,8 +153,9 @@ static void copy_data(int fd, const struct library *lib, uint64_t start,
 	uint64_t base = start + place->text_offset - lib->elf.text_vaddr;
 	struct image_data data;
 
-	if (image_relocate(&lib->split.image, base, &data))
-		errx(1, "no memory");
+	if (image_relocate(lib->is_split ? &lib->split.image : &lib->source,
+			   base, &data))
+		errx(1, "%s: it cannot be relocated", lib->path);
 	write_at(fd, data.bytes, data.size, place->data_offset);
 	free(data.bytes);
 }
@@ -163,7 +175,7 @@ static void write_region(int fd, struct mshare_info *info, uint64_t base)
 		err(1, "ftruncate");
 	for (size_t i = 0; i < count; i++) {
 		copy_text(fd, &libraries[i], places[i].text_offset);
-		if (libraries[i].is_split)
+		if (places[i].placement != MSHARE_PAIRED)
 			copy_data(fd, &libraries[i], layout.start, &places[i]);
 		if (mshare_builder_add(builder, &libraries[i].st, &places[i],
 				       libraries[i].path, "an image"))
@@ -197,9 +209,11 @@ int main(int argc, char **argv)
 	uint64_t base = 0;
 	int option, fd;
 
-	while ((option = getopt(argc, argv, "stb:g:f:")) != -1) {
+	while ((option = getopt(argc, argv, "srtb:g:f:")) != -1) {
 		if (option == 's')
 			splitting = true;
+		else if (option == 'r')
+			relocating = true;
 		else if (option == 't')
 			lenient = true;
 		else if (option == 'b')
@@ -212,7 +226,7 @@ int main(int argc, char **argv)
 			return 2;
 	}
 	if (argc - optind < 2)
-		errx(2, "usage: fake-region [-s] [-t] [-b ADDRESS] [-g GENERATION] [-f FLAGS] FILE LIBRARY...");
+		errx(2, "usage: fake-region [-s] [-r] [-t] [-b ADDRESS] [-g GENERATION] [-f FLAGS] FILE LIBRARY...");
 
 	fd = open(argv[optind], O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0444);
 	if (fd < 0)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Layouts of made-up images in groups, with paired libraries beside them, many
+ * Layouts of made-up images in groups, with stock libraries beside them, many
  * at random: what groups.c and layout.c promise, whatever part of a set is
  * used and wherever in its group it is; and what ld.so makes of it.
  */
@@ -64,13 +64,13 @@ static struct mshare_place *add_place(struct set *set,
 	return place;
 }
 
-static void add_paired(struct set *set)
+static void add_stock(struct set *set, enum mshare_placement_kind placement)
 {
 	struct mshare_elf *elf = new_elf(set, MSHARE_PAGE_SIZE);
 
 	elf->data_vaddr = elf->text_vaddr + elf->text_size;
 	elf->end_vaddr = elf->data_vaddr + pages(rand() % 8 ? 100 : 5000);
-	add_place(set, MSHARE_PAIRED);
+	add_place(set, placement);
 }
 
 /* Texts from @text downwards, data from @data upwards; now and then a hole. */
@@ -102,7 +102,7 @@ static void add_split(struct set *set, uint32_t group, uint64_t *text,
 	add_place(set, MSHARE_SPLIT)->split = split;
 }
 
-static void make_set(struct set *set, size_t split, size_t paired)
+static void make_set(struct set *set, size_t split, size_t stock)
 {
 	uint64_t text[GROUPS], data[GROUPS];
 	uint32_t groups = (uint32_t)rand() % GROUPS + 1;
@@ -117,8 +117,8 @@ static void make_set(struct set *set, size_t split, size_t paired)
 		/* Their numbers need not follow each other. */
 		add_split(set, 2 * group + 1, &text[group], &data[group]);
 	}
-	for (size_t i = 0; i < paired; i++)
-		add_paired(set);
+	for (size_t i = 0; i < stock; i++)
+		add_stock(set, rand() % 2 ? MSHARE_PAIRED : MSHARE_RELOCATED);
 }
 
 /* ---- what must be true ------------------------------------------------- */
@@ -171,7 +171,7 @@ static bool is_apart(const struct set *set)
 	return apart;
 }
 
-/* Data in the one zone of its group, as far from the text as it was. */
+/* Data in one zone, its group's or its own, as far from the text as it was. */
 static bool is_well_placed(const struct set *set, const struct mshare_place *place)
 {
 	const struct mshare_elf *elf = place->elf;
@@ -270,7 +270,7 @@ static void test_layouts(void)
 	check(images > ROUNDS, "layouts have images in them");
 	check_eq(failed, 0, "a layout is found");
 	check_eq(overlap, 0, "no window has two texts, or text and data; the first is free");
-	check_eq(misplaced, 0, "data is in its group's zone, as far away as in the image");
+	check_eq(misplaced, 0, "data is in a zone of its group or its own, as far from the text as it was");
 	check_eq(bent, 0, "images keep their distances");
 	check_eq(torn, 0, "a group is in one aligned GiB");
 	check_eq(spread, 0, "no more GiB than needed, inside the range");
@@ -285,7 +285,7 @@ static void test_one_gib(void)
 	while (set.nused < 50)
 		add_split(&set, 0, &text, &data);
 	while (set.count < 60)
-		add_paired(&set);
+		add_stock(&set, MSHARE_PAIRED);
 	check(!mshare_layout(set.places, set.count, 0, &set.layout),
 	      "one group and a few paired libraries");
 	windows = window(set.layout.size);
@@ -319,6 +319,22 @@ static void test_large_groups(void)
 	      "each in a GiB of its own");
 }
 
+/* Libraries whose data is relocated: one more than there are zones for */
+static void test_many_zones(void)
+{
+	static struct set set;
+
+	set.count = set.nused = 0;
+	while (set.count < MSHARE_ZONES_MAX)
+		add_stock(&set, MSHARE_RELOCATED);
+	check(!mshare_layout(set.places, set.count, 0, &set.layout) &&
+	      set.layout.nzones == MSHARE_ZONES_MAX && is_apart(&set),
+	      "as many zones as there can be");
+	add_stock(&set, MSHARE_RELOCATED);
+	check_eq(mshare_layout(set.places, set.count, 0, &set.layout), -EFBIG,
+		 "and not one more");
+}
+
 /* ---- ld.so ------------------------------------------------------------- */
 
 static bool is_found(const struct mshare_catalog *catalog, const struct set *set,
@@ -339,7 +355,7 @@ static bool is_found(const struct mshare_catalog *catalog, const struct set *set
 		return false;
 	next = *entry;
 	next.path += (uint32_t)sizeof(LIBRARY);
-	return (entry->placement == MSHARE_PAIRED ||
+	return (entry->placement != MSHARE_SPLIT ||
 		!strcmp(mshare_catalog_path(catalog, &next), IMAGE)) &&
 	       !strcmp(mshare_catalog_path(catalog, entry), LIBRARY) &&
 	       entry->placement == set->places[i].placement &&
@@ -374,7 +390,7 @@ static void test_catalog(void)
 		  "ld.so accepts the catalog"))
 		for (size_t i = 0; i < set.count; i++)
 			lost += !is_found(&catalog, &set, i, &info);
-	check_eq(lost, 0, "ld.so finds all, split and paired, where they are");
+	check_eq(lost, 0, "ld.so finds all, of each placement, where they are");
 	free(bytes);
 	mshare_builder_free(builder);
 }
@@ -445,6 +461,7 @@ int main(void)
 	test_layouts();
 	test_one_gib();
 	test_large_groups();
+	test_many_zones();
 	test_catalog();
 	test_hostile();
 	return report_status();

@@ -49,6 +49,7 @@ int mshare_builder_add(struct mshare_builder *builder, const struct stat *file,
 	struct mshare_catalog_entry *entries;
 	size_t path_offset = builder->strings_size;
 	bool is_split = place->placement == MSHARE_SPLIT;
+	bool has_zone = place->placement != MSHARE_PAIRED;
 
 	entries = reallocarray(builder->entries, builder->count + 1,
 			       sizeof(*entries));
@@ -70,8 +71,8 @@ int mshare_builder_add(struct mshare_builder *builder, const struct stat *file,
 		.text_size = place->elf->text_size,
 		.claim_offset = place->claim_offset,
 		.claim_size = place->claim_size,
-		.data_offset = is_split ? place->data_offset : 0,
-		.data_size = is_split ? place->data_size : 0,
+		.data_offset = has_zone ? place->data_offset : 0,
+		.data_size = has_zone ? place->data_size : 0,
 		.path = (uint32_t)path_offset,
 	};
 	return 0;

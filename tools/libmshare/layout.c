@@ -2,14 +2,16 @@
 /*
  * Where each library goes, and where the region goes.
  *
- *	catalog | group of images | paired | paired | ... | next group | ...
+ *	catalog | group of images | stock | stock | ... | next group | ...
  *
- *	paired	|  ....text  |   text   |data...  |	the claim of one library
+ *	stock	|  ....text  |   text   |data...  |
+ *		 claim of one that is paired: all
+ *		 of one that is relocated: text, with the data in a zone of its own
  *
  * What is kept here:
  *   - the first window is the catalog's;
  *   - no two libraries share a window of text, and no library's text shares
- *     one with data.  What is free in the text's windows of a paired library
+ *     one with data.  What is free in the text's windows of a stock library
  *     is at their head, so that the data, which each process has for itself,
  *     begins at a boundary;
  *   - a group of images lies inside one aligned GiB, its libraries as far from
@@ -56,7 +58,7 @@ struct arrangement {
  * all that are aligned to a page.  mshare_elf_inspect() saw to it that the
  * text ends at or below data_vaddr - shift.
  */
-static void place_paired(struct mshare_place *place, uint64_t offset)
+static void place_stock(struct mshare_place *place, uint64_t offset)
 {
 	const struct mshare_elf *elf = place->elf;
 	uint64_t shift = elf->data_vaddr & (elf->align - 1);
@@ -69,27 +71,47 @@ static void place_paired(struct mshare_place *place, uint64_t offset)
 	place->data_size = elf->end_vaddr - elf->data_vaddr;
 	place->claim_offset = mshare_round_down(place->text_offset,
 						MSHARE_WINDOW_SIZE);
-	place->claim_size = place->data_offset + place->data_size -
-			    place->claim_offset;
 	place->text_windows = (mshare_round_up(text_end, MSHARE_WINDOW_SIZE) -
 			       place->claim_offset) / MSHARE_WINDOW_SIZE;
+	place->claim_size = place->placement == MSHARE_RELOCATED ?
+				    place->text_windows * MSHARE_WINDOW_SIZE :
+				    place->data_offset + place->data_size -
+					    place->claim_offset;
 }
 
-static int place_all_paired(struct arrangement *at)
+static int add_zone(struct mshare_layout *layout, uint64_t start, uint64_t end)
 {
-	for (size_t i = 0; i < at->count; i++) {
+	if (layout->nzones == MSHARE_ZONES_MAX)
+		return -EFBIG;
+	layout->zones[layout->nzones++] = (struct mshare_zone) {
+		.offset = start, .size = end - start,
+	};
+	return 0;
+}
+
+static int place_all_stock(struct arrangement *at)
+{
+	struct mshare_layout *layout = at->layout;
+	int err = 0;
+
+	for (size_t i = 0; i < at->count && !err; i++) {
 		struct mshare_place *place = &at->places[i];
 
-		if (place->placement != MSHARE_PAIRED)
+		if (place->placement == MSHARE_SPLIT)
 			continue;
-		place_paired(place, at->layout->size);
-		at->layout->size = mshare_round_up(place->claim_offset +
-						   place->claim_size,
-						   MSHARE_WINDOW_SIZE);
-		if (at->layout->size > RANGE_END - RANGE_START)
-			return -EFBIG;
+		place_stock(place, layout->size);
+		layout->size = mshare_round_up(place->data_offset +
+					       place->data_size,
+					       MSHARE_WINDOW_SIZE);
+		if (layout->size > RANGE_END - RANGE_START)
+			err = -EFBIG;
+		else if (place->placement == MSHARE_RELOCATED)
+			err = add_zone(layout,
+				       mshare_round_down(place->data_offset,
+							 MSHARE_WINDOW_SIZE),
+				       layout->size);
 	}
-	return 0;
+	return err;
 }
 
 /* @frame: what is added to offsets in the group; it may be below the region. */
@@ -108,14 +130,14 @@ static void place_split(struct mshare_place *place, uint64_t frame)
 }
 
 /* A group that would reach into another GiB begins with that one. */
-static void place_group(struct arrangement *at, uint32_t number)
+static int place_group(struct arrangement *at, uint32_t number)
 {
 	struct mshare_layout *layout = at->layout;
 	uint64_t size, offset = layout->size;
 	struct group group;
 
 	if (!measure_group(at->places, at->count, number, &group))
-		return;
+		return 0;
 	size = group.windows.end - group.windows.start;
 	if (offset / MSHARE_GIB != (offset + size - 1) / MSHARE_GIB)
 		offset = mshare_round_up(offset, MSHARE_GIB);
@@ -125,30 +147,30 @@ static void place_group(struct arrangement *at, uint32_t number)
 		    at->places[i].split.group == number)
 			place_split(&at->places[i],
 				    offset - group.windows.start);
-	layout->zones[layout->nzones++] = (struct mshare_zone) {
-		.offset = offset + group.zone.start - group.windows.start,
-		.size = group.zone.end - group.zone.start,
-	};
 	at->groups[at->ngroups++] = (struct mshare_range) { offset, offset + size };
 	layout->size = offset + size;
+	offset -= group.windows.start;
+	return add_zone(layout, offset + group.zone.start,
+			offset + group.zone.end);
 }
 
 /*
  * The first group has what most programs use: with the catalog and, if they
- * fit, the paired libraries in one GiB.
+ * fit, the stock libraries in one GiB.
  */
 static int arrange(struct arrangement *at)
 {
 	uint32_t number = 0;
-	int err;
+	int err = 0;
 
 	at->layout->size = MSHARE_WINDOW_SIZE;
 	at->layout->nzones = 0;
-	while (number < MSHARE_GROUPS_MAX && !at->ngroups)
-		place_group(at, number++);
-	err = place_all_paired(at);
-	while (number < MSHARE_GROUPS_MAX)
-		place_group(at, number++);
+	while (number < MSHARE_GROUPS_MAX && !at->ngroups && !err)
+		err = place_group(at, number++);
+	if (!err)
+		err = place_all_stock(at);
+	while (number < MSHARE_GROUPS_MAX && !err)
+		err = place_group(at, number++);
 	return at->layout->size > RANGE_END - RANGE_START ? -EFBIG : err;
 }
 
@@ -233,6 +255,19 @@ int mshare_layout(struct mshare_place *places, size_t count, uint64_t base,
 	layout->gibs = (unsigned int)(last / MSHARE_GIB -
 				      layout->start / MSHARE_GIB + 1);
 	return 0;
+}
+
+const char *mshare_placement_name(uint32_t placement)
+{
+	switch (placement) {
+	case MSHARE_PAIRED:
+		return "paired";
+	case MSHARE_SPLIT:
+		return "split";
+	case MSHARE_RELOCATED:
+		return "relocated";
+	}
+	return "?";
 }
 
 unsigned int mshare_mmap_random_bits(bool *known)

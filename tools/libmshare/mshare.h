@@ -170,11 +170,11 @@ bool mshare_split_agrees(const struct mshare_split *split,
 /**
  * struct mshare_place - one library in a layout
  * @elf:	in: its shape; that of its image, if it is split
- * @placement:	in: MSHARE_PAIRED or MSHARE_SPLIT
+ * @placement:	in: how its data shall lie
  * @split:	in, if it is split: where it is in its group
  * @claim_offset: out: window boundary where what the loader claims begins
- * @claim_size:	out: bytes claimed: text, data and bss; of a split library the
- *		whole windows of its text
+ * @claim_size:	out: bytes claimed: text, data and bss; unless it is paired,
+ *		the whole windows of its text
  * @text_offset: out: region offset of the text
  * @text_windows: out: windows the text touches
  * @data_offset: out: region offset of the data's first page
@@ -192,8 +192,15 @@ struct mshare_place {
 	uint64_t data_size;
 };
 
+/*
+ * One for each group of images, one for each relocated library, as many as a
+ * system may have of these: the module looks for a zone in a list.
+ */
+#define MSHARE_RELOCATED_MAX	192
+#define MSHARE_ZONES_MAX	(MSHARE_GROUPS_MAX + MSHARE_RELOCATED_MAX)
+
 /**
- * struct mshare_zone - windows that only hold data of split libraries
+ * struct mshare_zone - windows that only hold data
  * @offset: where in the region
  * @size:   bytes
  */
@@ -209,7 +216,7 @@ struct mshare_zone {
  * @entropy_bits: log2 of the number of addresses @start was drawn from
  * @gibs:	aligned GiB the region touches: one private page-table page
  *		of each sharer for each that it uses
- * @zones:	one for each group that is used
+ * @zones:	one for each group that is used, and for each relocated library
  * @nzones:	how many
  */
 struct mshare_layout {
@@ -217,13 +224,13 @@ struct mshare_layout {
 	uint64_t size;
 	double entropy_bits;
 	unsigned int gibs;
-	struct mshare_zone zones[MSHARE_GROUPS_MAX];
+	struct mshare_zone zones[MSHARE_ZONES_MAX];
 	size_t nzones;
 };
 
 /**
  * mshare_layout() - give each library its place, and the region its address
- * @places:	the libraries; the paired ones in the order they shall lie
+ * @places:	the libraries; the stock ones in the order they shall lie
  * @count:	how many
  * @base:	the region's address, or 0 to draw one at random
  * @layout:	receives the region's address and size
@@ -233,7 +240,7 @@ struct mshare_layout {
  *
  * Return: 0; -EINVAL: @base is not a window boundary in user space or the
  * region does not fit above it; -EFBIG: the libraries need more addresses
- * than there are to draw from.
+ * than there are to draw from, or more than MSHARE_RELOCATED_MAX are relocated.
  */
 int mshare_layout(struct mshare_place *places, size_t count, uint64_t base,
 		  struct mshare_layout *layout);
@@ -250,6 +257,12 @@ unsigned int mshare_mmap_random_bits(bool *known);
  * @bits:	as mshare_mmap_random_bits() gives it
  */
 double mshare_collision_probability(uint64_t size, unsigned int bits);
+
+/**
+ * mshare_placement_name() - split, relocated or paired
+ * @placement: which; "?" for any other number
+ */
+const char *mshare_placement_name(uint32_t placement);
 
 /* ---- catalog ----------------------------------------------------------- */
 

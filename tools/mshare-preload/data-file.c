@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The data of split libraries, relocated for the addresses they have in this
+ * The data of libraries, relocated for the addresses they have in this
  * generation: one file, of which the module gives every process a private
  * mapping.
  *
@@ -50,7 +50,7 @@ static void give_up(struct writing *writing, const char *format, ...)
 	va_end(args);
 	progress_clear(writing->progress);
 	data_file_drop(writing->data);
-	errx(1, "%s/%s: the data of split libraries cannot be kept there: %s (--data-dir, or --no-images)",
+	errx(1, "%s/%s: the data of libraries cannot be kept there: %s (--data-dir, or --no-images)",
 	     writing->data->directory.path, writing->data->name, why);
 }
 
@@ -105,13 +105,13 @@ static int write_all(int fd, const unsigned char *bytes, size_t size,
 	return 0;
 }
 
-/* Relocated, if the image is still what it was when it was chosen. */
+/* Relocated, if the library is still what it was when it was chosen. */
 static int relocate(const struct library *library, uint64_t start,
 		    struct image_data *data)
 {
 	struct image_verdict verdict = { 0 };
 	struct image_source source;
-	int err = image_read(library->image.fd, &source, &verdict);
+	int err = image_read(text_fd(library), &source, &verdict);
 
 	if (!err)
 		err = image_relocate(&source,
@@ -125,7 +125,7 @@ static int relocate(const struct library *library, uint64_t start,
 	return err;
 }
 
-/* Return: false if the image cannot be used any more. */
+/* Return: false if the library cannot be used any more. */
 static bool write_library(struct writing *writing, const struct library *library)
 {
 	const struct mshare_layout *layout = writing->layout;
@@ -149,12 +149,12 @@ static void write_libraries(struct writing *writing, struct selection *selection
 	while (i < selection->count) {
 		const struct library *library = &selection->libraries[i];
 
-		if (is_split(library) && !write_library(writing, library)) {
+		if (has_zone(library) && !write_library(writing, library)) {
 			progress_clear(writing->progress);
-			leave_out(selection, i, "its image cannot be relocated");
+			leave_out(selection, i, "its data cannot be relocated");
 			continue;
 		}
-		if (is_split(library))
+		if (has_zone(library))
 			progress_add(writing->progress, library->place.data_size);
 		i++;
 	}

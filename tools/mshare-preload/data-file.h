@@ -12,7 +12,7 @@
 #define DATA_DIRECTORY	"/var/cache/ldmshare"
 
 /**
- * struct data_file - the data of a region's split libraries
+ * struct data_file - what is in a region's data zones
  * @directory: where it is
  * @name:      in there: a temporary one until the generation is known
  * @fd:	       open for reading only
@@ -26,8 +26,8 @@ struct data_file {
 /**
  * data_file_make() - write the data of all zones, one behind the other
  * @data:	receives the file, complete and on disk
- * @selection:	the libraries in their places; those whose image has become
- *		another one are left out
+ * @selection:	the libraries in their places; those that have become other ones
+ *		are left out
  * @layout:	the region
  * @progress:	advances by the libraries' data
  *

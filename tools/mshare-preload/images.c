@@ -70,15 +70,17 @@ static bool refuse(struct check *check, const char *why)
 	return false;
 }
 
+static bool is_current(const struct image_entry *entry, const struct stat *file)
+{
+	return entry->size == (uint64_t)file->st_size &&
+	       entry->ctime_sec == file->st_ctim.tv_sec &&
+	       entry->ctime_nsec == (uint32_t)file->st_ctim.tv_nsec;
+}
+
 static bool is_of_file(struct check *check, const struct stat *file)
 {
-	const struct image_entry *entry = check->entry;
-
-	if (entry->size == (uint64_t)file->st_size &&
-	    entry->ctime_sec == file->st_ctim.tv_sec &&
-	    entry->ctime_nsec == (uint32_t)file->st_ctim.tv_nsec)
-		return true;
-	return refuse(check, "stale: the library has changed since it was made (mshare image build)");
+	return is_current(check->entry, file) ||
+	       refuse(check, "stale: the library has changed since it was made (mshare image build)");
 }
 
 /* As for a library: selection.c. */
@@ -195,4 +197,32 @@ bool images_take(struct images *images, const char *path, int fd,
 	free(taken->path);
 	*taken = (struct taken) { .fd = -1 };
 	return false;
+}
+
+/* ld.so reads the headers in the text that is mapped: it must begin with them. */
+static bool can_be_relocated(int fd)
+{
+	struct image_verdict verdict = { 0 };
+	struct image_data data = { 0 };
+	struct image_source source;
+	int result = image_read(fd, &source, &verdict);
+
+	if (!result && source.shape.text_offset)
+		result = -ENOEXEC;
+	if (!result)
+		result = image_relocate(&source, 0, &data);
+	free(data.bytes);
+	image_forget(&source);
+	if (result == -ENOMEM)
+		err(1, NULL);
+	return !result;
+}
+
+bool images_relocates(const struct images *images, const char *path, int fd,
+		      const struct stat *file)
+{
+	const struct image_entry *entry = image_index_find(&images->index, path);
+
+	return entry && entry->kind == IMAGE_PAIRED && is_current(entry, file) &&
+	       can_be_relocated(fd);
 }

@@ -68,6 +68,20 @@ bool images_take(struct images *images, const char *path, int fd,
 		 size_t why_size);
 
 /**
+ * images_relocates() - whether a library that has no image may have its data
+ * relocated in advance
+ * @images: the set
+ * @path:   of the library, resolved
+ * @fd:     the library
+ * @file:   its fstat
+ *
+ * So it is if the set knows the very file, and every relocation that only
+ * depends on its address can be applied.
+ */
+bool images_relocates(const struct images *images, const char *path, int fd,
+		      const struct stat *file);
+
+/**
  * images_close() - look away
  * @images: the set
  */

@@ -16,12 +16,8 @@
 
 static struct mshare_place place_wanted(const struct library *library)
 {
-	if (!is_split(library))
-		return (struct mshare_place) {
-			.elf = &library->elf, .placement = MSHARE_PAIRED,
-		};
 	return (struct mshare_place) {
-		.elf = &library->elf, .placement = MSHARE_SPLIT,
+		.elf = &library->elf, .placement = library->place.placement,
 		.split = library->image.split,
 	};
 }
@@ -53,7 +49,7 @@ void plan_layout(const struct options *options, struct selection *selection,
 static bool is_in_zone(const struct mshare_place *place,
 		       const struct mshare_zone *zone)
 {
-	return place->placement == MSHARE_SPLIT &&
+	return place->placement != MSHARE_PAIRED &&
 	       place->data_offset - zone->offset < zone->size;
 }
 
@@ -118,11 +114,11 @@ static struct json_object *library_json(const struct library *library,
 	const struct mshare_place *place = &library->place;
 	/* The claim of a paired library has its data in it. */
 	uint64_t range = place->claim_size +
-			 (is_split(library) ? place->data_size : 0);
+			 (has_zone(library) ? place->data_size : 0);
 	bool known;
 
 	json_set_string(object, "path", library->path);
-	json_set_string(object, "kind", is_split(library) ? "split" : "paired");
+	json_set_string(object, "kind", mshare_placement_name(place->placement));
 	if (is_split(library))
 		json_set_string(object, "image", library->image.path);
 	json_set_number(object, "text_size", library->elf.text_size);
@@ -168,12 +164,13 @@ static struct json_object *skipped_json(const struct skipped *skipped,
 	return array;
 }
 
-static size_t count_split(const struct selection *selection)
+static size_t count_placement(const struct selection *selection,
+			      enum mshare_placement_kind placement)
 {
 	size_t count = 0;
 
 	for (size_t i = 0; i < selection->count; i++)
-		count += is_split(&selection->libraries[i]);
+		count += selection->libraries[i].place.placement == placement;
 	return count;
 }
 
@@ -201,13 +198,14 @@ static void print_head(const struct options *options,
 		       const struct mshare_layout *layout,
 		       struct json_object *zones)
 {
-	size_t split = count_split(selection);
 	bool known;
 	unsigned int bits = mshare_mmap_random_bits(&known);
 
-	printf("region     %s, %zu libraries: %zu split, %zu paired\n",
-	       options->name, selection->count, split,
-	       selection->count - split);
+	printf("region     %s, %zu libraries: %zu split, %zu relocated, %zu paired\n",
+	       options->name, selection->count,
+	       count_placement(selection, MSHARE_SPLIT),
+	       count_placement(selection, MSHARE_RELOCATED),
+	       count_placement(selection, MSHARE_PAIRED));
 	printf("addresses  %#" PRIx64 "-%#" PRIx64 ": %s, %lu windows, in %u aligned GiB\n",
 	       layout->start, layout->start + layout->size,
 	       format_size(layout->size).text,

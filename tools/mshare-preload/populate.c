@@ -7,8 +7,8 @@
  * left out, as is one that the module does not accept.
  *
  * Killed at any moment, this leaves the region that is live as it was, and
- * nothing of the new one but, if it has split libraries, a file of data, which
- * the next run removes.
+ * nothing of the new one but, if it has data zones, a file of data, which the
+ * next run removes.
  */
 #include <err.h>
 #include <errno.h>
@@ -30,7 +30,7 @@
  * @selection: the libraries
  * @layout:    the region
  * @new:       the same, in the kernel
- * @data:      data of the split libraries, if the region has data zones
+ * @data:      what is in its data zones, if it has any
  * @progress:  bytes of data written and of text read
  */
 struct population {
@@ -79,7 +79,7 @@ static uint64_t total_bytes(const struct selection *selection)
 		const struct library *library = &selection->libraries[i];
 
 		total += library->elf.text_size;
-		if (is_split(library))
+		if (has_zone(library))
 			total += library->place.data_size;
 	}
 	return total;

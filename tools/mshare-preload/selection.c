@@ -144,6 +144,7 @@ static bool take_image(struct selection *selection, struct images *images,
 	if (images_take(images, library->path, library->fd, &library->file,
 			&library->image, why, sizeof(why))) {
 		library->elf = library->image.elf;
+		library->place.placement = MSHARE_SPLIT;
 		return true;
 	}
 	add_skipped(&selection->unused, &selection->nunused, library->path, why);
@@ -152,8 +153,8 @@ static bool take_image(struct selection *selection, struct images *images,
 }
 
 /* Whether the library is fit and worth it; @quiet: nobody wants to know why not. */
-static bool judge_paired(struct library *library, const struct options *options,
-		  const struct candidate *candidate, char *why, bool *quiet)
+static bool judge_stock(struct library *library, const struct options *options,
+			const struct candidate *candidate, char *why, bool *quiet)
 {
 	/* The bulk of a system's libraries: spare them the inspection. */
 	*quiet = !candidate->named &&
@@ -177,13 +178,26 @@ static bool judge(struct selection *selection, const struct options *options,
 	if (!open_library(library, why))
 		return false;
 	if (!images_has(images, library->path))
-		return judge_paired(library, options, candidate, why, quiet);
+		return judge_stock(library, options, candidate, why, quiet);
 	/* Nor is what nobody may be given given as an image. */
 	if (!is_trusted(library->fd, &library->file, candidate->path,
 			library->path, why, REASON_MAX))
 		return false;
 	return take_image(selection, images, library) ||
-	       judge_paired(library, options, candidate, why, quiet);
+	       judge_stock(library, options, candidate, why, quiet);
+}
+
+/* How a library lies that is no image. */
+static void choose_placement(struct selection *selection,
+			     const struct images *images,
+			     struct library *library)
+{
+	if (selection->nrelocated == MSHARE_RELOCATED_MAX ||
+	    !images_relocates(images, library->path, library->fd,
+			      &library->file))
+		return;
+	library->place.placement = MSHARE_RELOCATED;
+	selection->nrelocated++;
 }
 
 static void consider(struct selection *selection, const struct options *options,
@@ -193,6 +207,7 @@ static void consider(struct selection *selection, const struct options *options,
 		.path = realpath(candidate->path, NULL),
 		.fd = -1,
 		.image.fd = -1,
+		.place.placement = MSHARE_PAIRED,
 	};
 	char why[REASON_MAX] = "";
 	bool quiet = false;
@@ -210,6 +225,8 @@ static void consider(struct selection *selection, const struct options *options,
 	}
 	if (judge(selection, options, images, &library, candidate, why,
 		  &quiet)) {
+		if (!is_split(&library))
+			choose_placement(selection, images, &library);
 		selection->libraries[selection->count++] = library;
 		return;
 	}

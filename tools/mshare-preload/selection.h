@@ -17,7 +17,7 @@
  * @file:  what it was when it was chosen
  * @image: used in its place, if its path is not NULL
  * @elf:   the shape of what is used
- * @place: where that goes
+ * @place: where that goes; its placement is chosen with the library
  */
 struct library {
 	char *path;
@@ -52,6 +52,7 @@ struct skipped {
  * @nskipped:	how many
  * @unused:	those whose image is not used though there is one
  * @nunused:	how many
+ * @nrelocated:	how many of @libraries are relocated
  * @seen:	device and inode of every file considered so far
  * @nseen:	how many
  */
@@ -62,6 +63,7 @@ struct selection {
 	size_t nskipped;
 	struct skipped *unused;
 	size_t nunused;
+	size_t nrelocated;
 	struct file_id *seen;
 	size_t nseen;
 };
@@ -73,6 +75,7 @@ struct selection {
  * @selection:	receives those chosen, smallest text first, and those not
  *
  * A library that has an image of its present file is split, whatever its size.
+ * Others are relocated, if the set of images knows their present file, or paired.
  *
  * Each path left out is named on standard error with the reason, except those
  * of ld.so's cache that are merely too small; so is each image.
@@ -87,7 +90,16 @@ void select_libraries(const struct options *options,
  */
 static inline bool is_split(const struct library *library)
 {
-	return library->image.path;
+	return library->place.placement == MSHARE_SPLIT;
+}
+
+/**
+ * has_zone() - whether a library's data is in a data zone, relocated
+ * @library: the library
+ */
+static inline bool has_zone(const struct library *library)
+{
+	return library->place.placement != MSHARE_PAIRED;
 }
 
 /**

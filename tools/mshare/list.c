@@ -11,15 +11,17 @@
 static void count_libraries(struct json_object *object,
 			    const struct mshare_region *region)
 {
-	uint64_t split = 0, paired = 0, stale = 0;
+	uint64_t split = 0, relocated = 0, paired = 0, stale = 0;
 	struct mshare_library library;
 
 	for (size_t i = 0; !mshare_region_entry(region, i, &library); i++) {
 		split += library.entry.placement == MSHARE_SPLIT;
+		relocated += library.entry.placement == MSHARE_RELOCATED;
 		paired += library.entry.placement == MSHARE_PAIRED;
 		stale += mshare_library_is_stale(&library);
 	}
 	json_set_number(object, "split", split);
+	json_set_number(object, "relocated", relocated);
 	json_set_number(object, "paired", paired);
 	json_set_number(object, "stale", stale);
 }
@@ -75,6 +77,7 @@ int list_regions(const struct request *request)
 		{ "size", "size", COLUMN_SIZE },
 		{ "libraries", "libraries", COLUMN_NUMBER },
 		{ "split", "split", COLUMN_NUMBER },
+		{ "relocated", "relocated", COLUMN_NUMBER },
 		{ "paired", "paired", COLUMN_NUMBER },
 		{ "stale", "stale", COLUMN_NUMBER },
 		{ "windows", "windows", COLUMN_NUMBER },

@@ -34,7 +34,7 @@ static struct json_object *describe_library(const struct mshare_region *region,
 
 	if (find_entry(region, stat->region_offset, &library)) {
 		path = library.path;
-		kind = library.image ? "split" : "paired";
+		kind = mshare_placement_name(library.entry.placement);
 		if (mshare_library_is_stale(&library)) {
 			state = "stale";
 			++*stale;
