@@ -281,7 +281,7 @@ void explain_shared(const struct subject *subject,
 		say(why, "retired: new processes do not get it (mshare drop, unshare)");
 	else if (mshare_library_is_stale(library))
 		say(why, "its file has changed: new processes load it as ever");
-	else if (library->entry.placement == MSHARE_PAIRED)
+	else if (library->entry.placement != MSHARE_SPLIT)
 		explain_image(subject, library->path, why);
 }
 

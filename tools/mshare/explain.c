@@ -31,7 +31,7 @@ static uint64_t count_windows(const struct subject *subject,
 
 static const char *kind_of(const struct mshare_library *library)
 {
-	return library->entry.placement == MSHARE_SPLIT ? "split" : "paired";
+	return mshare_placement_name(library->entry.placement);
 }
 
 static struct json_object *describe_shared(const struct subject *subject,
