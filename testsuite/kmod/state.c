@@ -313,6 +313,7 @@ static int as_nobody(const void *unused)
 	check_eq(errno_of(unlink(LIVE)), EACCES, "nor unlinks one");
 	check_eq(donate(fd, REGION_START), EPERM, "nor donates");
 	check_eq(create_mapping(fd, fd, WINDOW, PAGE, 0, RX, 0), EPERM, "nor maps");
+	check_eq(set_data(fd, fd, WINDOW, PAGE, 0), EPERM, "nor gives data");
 	check_eq(errno_of(ioctl(fd, MSHAREFS_SEAL)), EPERM, "nor seals");
 	check_eq(errno_of(ioctl(fd, MSHAREFS_UNMAP, &unmap)), EPERM, "nor unmaps");
 	check_eq(errno_of(ioctl(fd, MSHAREFS_WINDOW_DUMP, &windows)), EPERM,
