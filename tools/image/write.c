@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "steps.h"
+#include "write-all.h"
 
 /* More than any real library's headers and note need */
 #define ROOM_EXTRA	(16UL << 20)
@@ -265,21 +266,6 @@ int image_make_directories(const char *path)
 	return err;
 }
 
-static int write_all(int fd, const unsigned char *bytes, size_t size)
-{
-	while (size) {
-		ssize_t n = write(fd, bytes, size);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		bytes += n;
-		size -= (size_t)n;
-	}
-	return 0;
-}
-
 /* The rename itself must be on disk, too. */
 static int sync_directory(const char *path)
 {
@@ -305,7 +291,7 @@ static int write_temporary(const struct image_file *image, const char *path)
 
 	if (fd < 0)
 		return -errno;
-	err = write_all(fd, image->bytes, image->size);
+	err = write_all(fd, image->bytes, image->size, 0);
 	if (!err && (fchmod(fd, 0444) || fsync(fd)))
 		err = -errno;
 	if (close(fd) && !err)

@@ -19,8 +19,8 @@
 
 #include "donor.h"
 #include "mshare.h"
+#include "write-all.h"
 
-#define CATALOG_CHUNK	(64UL << 10)
 #define BUSY_WAIT_MS	30000
 
 struct mshare_new {
@@ -124,30 +124,11 @@ int mshare_new_set_data(struct mshare_new *new, const struct mshare_zone *zone,
 	return ioctl(new->fd, MSHAREFS_SET_DATA, &data) ? -errno : 0;
 }
 
-static int write_catalog(int fd, const char *bytes, size_t size)
-{
-	size_t done = 0;
-
-	while (done < size) {
-		size_t chunk = size - done < CATALOG_CHUNK ? size - done
-							   : CATALOG_CHUNK;
-		ssize_t n = pwrite(fd, bytes + done, chunk,
-				   (off_t)(MSHARE_CATALOG_OFFSET + done));
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n ? -errno : -EIO;
-		done += (size_t)n;
-	}
-	return 0;
-}
-
 int mshare_new_seal(struct mshare_new *new, const void *catalog, size_t size,
 		    uint64_t *generation)
 {
 	struct mshare_info info;
-	int err = write_catalog(new->fd, catalog, size);
+	int err = write_all(new->fd, catalog, size, MSHARE_CATALOG_OFFSET);
 
 	if (!err)
 		err = ioctl_when_donor_is_gone(new->fd, MSHAREFS_SEAL, NULL);

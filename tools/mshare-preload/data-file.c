@@ -25,6 +25,7 @@
 #include "data-file.h"
 #include "image.h"
 #include "trust.h"
+#include "write-all.h"
 
 /** struct writing - data_file_make() at work */
 struct writing {
@@ -85,24 +86,6 @@ static uint64_t file_offset(const struct mshare_layout *layout, uint64_t offset)
 		at += zone->size;
 	}
 	abort();
-}
-
-static int write_all(int fd, const unsigned char *bytes, size_t size,
-		     uint64_t offset)
-{
-	size_t done = 0;
-
-	while (done < size) {
-		ssize_t n = pwrite(fd, bytes + done, size - done,
-				   (off_t)(offset + done));
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n ? -errno : -EIO;
-		done += (size_t)n;
-	}
-	return 0;
 }
 
 /* Relocated, if the library is still what it was when it was chosen. */

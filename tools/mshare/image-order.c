@@ -17,17 +17,12 @@
 #include "image-order.h"
 #include "ldcache.h"
 #include "mshare.h"
+#include "names.h"
 
 #define PROGRAM_DIRECTORIES	{ "/usr/bin", "/usr/sbin" }
 
 /* Data that shall not lie between that of others */
 #define LARGE_DATA		(MSHARE_WINDOW_SIZE / 2)
-
-/** struct names - what a file says it needs */
-struct names {
-	char **list;
-	size_t count;
-};
 
 /**
  * struct node - a library in the order
@@ -69,26 +64,6 @@ struct order {
 
 /* ---- what is in a file ------------------------------------------------- */
 
-static void add_name(struct names *names, const char *name)
-{
-	char **list = reallocarray(names->list, names->count + 1,
-				   sizeof(*list));
-
-	if (!list)
-		err(1, NULL);
-	names->list = list;
-	list[names->count] = strdup(name);
-	if (!list[names->count++])
-		err(1, NULL);
-}
-
-static void free_names(struct names *names)
-{
-	for (size_t i = 0; i < names->count; i++)
-		free(names->list[i]);
-	free(names->list);
-}
-
 static void read_needed(Elf *elf, struct names *names)
 {
 	GElf_Shdr header;
@@ -107,7 +82,7 @@ static void read_needed(Elf *elf, struct names *names)
 				NULL;
 
 			if (name)
-				add_name(names, name);
+				names_add(names, name);
 		}
 	}
 }
@@ -218,7 +193,7 @@ static void count_program(struct order *order, const char *path)
 	order->programs++;
 	read_file(path, &names, NULL);
 	count_user(order, &names);
-	free_names(&names);
+	names_free(&names);
 }
 
 static void count_programs(struct order *order, const char *directory)
@@ -271,7 +246,7 @@ static void read_libraries(struct order *order, char **paths)
 static void forget(struct order *order)
 {
 	for (size_t i = 0; i < order->count; i++)
-		free_names(&order->nodes[i].names);
+		names_free(&order->nodes[i].names);
 	for (size_t i = 0; i < order->naliases; i++)
 		free(order->aliases[i].name);
 	free(order->aliases);

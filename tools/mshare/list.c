@@ -63,7 +63,7 @@ static struct json_object *describe_all(const char *mountpoint)
 		json_object_array_add(array, describe(names.list[i], region));
 		mshare_region_close(region);
 	}
-	free_names(&names);
+	names_free(&names);
 	return array;
 }
 

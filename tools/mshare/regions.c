@@ -15,18 +15,6 @@ static void require_msharefs(const char *mountpoint)
 		     mountpoint);
 }
 
-static void add(struct names *names, const char *name)
-{
-	char **list = reallocarray(names->list, names->count + 1, sizeof(*list));
-
-	if (!list)
-		err(1, NULL);
-	names->list = list;
-	list[names->count] = strdup(name);
-	if (!list[names->count++])
-		err(1, NULL);
-}
-
 static int by_name(const void *a, const void *b)
 {
 	return strcmp(*(char *const *)a, *(char *const *)b);
@@ -44,17 +32,10 @@ void find_regions(const char *mountpoint, struct names *names)
 	*names = (struct names) { 0 };
 	while ((entry = readdir(directory)))
 		if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
-			add(names, entry->d_name);
+			names_add(names, entry->d_name);
 	closedir(directory);
 	if (names->count)
 		qsort(names->list, names->count, sizeof(*names->list), by_name);
-}
-
-void free_names(struct names *names)
-{
-	for (size_t i = 0; i < names->count; i++)
-		free(names->list[i]);
-	free(names->list);
 }
 
 struct mshare_region *require_region(const char *mountpoint, const char *name)

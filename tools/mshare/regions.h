@@ -2,34 +2,17 @@
 #ifndef REGIONS_H
 #define REGIONS_H
 
-#include <stddef.h>
-
 #include "mshare.h"
-
-/**
- * struct names - names of regions, sorted
- * @list:  the names
- * @count: how many
- */
-struct names {
-	char **list;
-	size_t count;
-};
+#include "names.h"
 
 /**
  * find_regions() - all regions that have a name, temporary ones included
  * @mountpoint: where msharefs is
- * @names:	receives them
+ * @names:	receives them, sorted; names_free()
  *
  * Ends the program if msharefs is not mounted there.
  */
 void find_regions(const char *mountpoint, struct names *names);
-
-/**
- * free_names() - forget them
- * @names: from find_regions()
- */
-void free_names(struct names *names);
 
 /**
  * require_region() - open a region, or end the program

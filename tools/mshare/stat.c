@@ -182,7 +182,7 @@ static struct json_object *describe_all(const struct request *request)
 		json_object_array_add(array, describe(region, names.list[i]));
 		mshare_region_close(region);
 	}
-	free_names(&names);
+	names_free(&names);
 	return array;
 }
 

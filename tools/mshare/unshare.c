@@ -228,7 +228,7 @@ int unshare_libraries(const struct request *request)
 		if (!mshare_region_open(request->mountpoint, names.list[i],
 					&region))
 			unshare_in(&effort, region);
-	free_names(&names);
+	names_free(&names);
 	for_each_mapping(unshare_nameless, &effort);
 
 	for (size_t i = 0; i < request->count; i++)
