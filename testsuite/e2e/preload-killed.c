@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * mshare-preload killed: at the beginning and the end of each system call it
- * makes, and at moments in between, while pages are read in.
+ * makes, at moments in between, while pages are read in, and at some system
+ * calls while it makes a region of images and their file of data.
  *
  * There is a whole region afterwards or none, never a half one; another region
- * is not disturbed; and nothing is left in the kernel.
+ * is not disturbed; and nothing is left in the kernel.  Programs run whatever
+ * there is, and whatever a killed run left on disk, the next one takes away.
  */
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,7 +21,11 @@
 #include "traced.h"
 
 #define LIBDIR		"/usr/lib/x86_64-linux-gnu/"
+#define CACHE		"/var/cache/ldmshare"
+#define LOADER		"../ld-linux-x86-64.so.2"	/* from run-tests' directory */
 #define MOMENTS		40
+#define IMAGE_KILLS	30
+#define SEED		1
 #define STOPS_LEAST	30	/* from creation to the end */
 
 /*
@@ -36,19 +43,21 @@ struct tally {
 };
 
 static char *const small[] = {
-	"mshare-preload", "--name=victim", LIBDIR "libc.so.6",
-	LIBDIR "libcrypto.so.3", NULL
+	"mshare-preload", LIBDIR "libc.so.6", LIBDIR "libcrypto.so.3", NULL
 };
 
 static char *const large[] = {
-	"mshare-preload", "--name=victim", LIBDIR "libc.so.6",
-	LIBDIR "libLLVM-14.so.1", NULL
+	"mshare-preload", LIBDIR "libc.so.6", LIBDIR "libLLVM-14.so.1", NULL
+};
+
+static char *const split[] = {
+	"mshare-preload", LIBDIR "libc.so.6", LIBDIR "libz.so.1", NULL
 };
 
 static bool is_whole(void)
 {
-	return says("mshare stat --json victim", "\"state\":\"live\"") &&
-	       says("mshare stat --json victim", "libc.so.6\"");
+	return says("mshare stat --json system", "\"state\":\"live\"") &&
+	       says("mshare stat --json system", "libc.so.6\"");
 }
 
 static void look(struct tally *tally)
@@ -60,10 +69,10 @@ static void look(struct tally *tally)
 	tally->keeper_lost += !strstr(names, " keeper");
 	if (!strcmp(names, " keeper"))
 		return;
-	if (strstr(names, " victim") &&
-	    strlen(names) == strlen(" victim keeper") && is_whole()) {
+	if (strstr(names, " system") &&
+	    strlen(names) == strlen(" system keeper") && is_whole()) {
 		tally->live++;
-		run("mshare destroy victim");
+		run("mshare destroy system");
 		return;
 	}
 	tally->half++;
@@ -149,12 +158,90 @@ static void kill_at_moments(void)
 	begin = now();
 	check_eq(trace_finish(trace_start(large)), 0, "and again");
 	duration = now() - begin;
-	run("mshare destroy victim");
+	run("mshare destroy system");
 	for (int i = 0; i < MOMENTS; i++) {
 		kill_after(duration * i / MOMENTS);
 		look(&tally);
 	}
 	report_tally(&tally, "at any moment");
+}
+
+/** struct aftermath - what was wrong after kills, beside regions */
+struct aftermath {
+	unsigned int broken;	/* a program did not run */
+	unsigned int refused;	/* another mshare-preload failed */
+	unsigned int unused;	/* its images were not used */
+	unsigned int leaked;	/* files of data, more than the one */
+};
+
+static unsigned int data_files(void)
+{
+	DIR *directory = opendir(CACHE);
+	struct dirent *entry;
+	unsigned int count = 0;
+
+	while (directory && (entry = readdir(directory)))
+		count += !strncmp(entry->d_name, "data-", 5) ||
+			 !strncmp(entry->d_name, ".data-", 6);
+	if (directory)
+		closedir(directory);
+	return count;
+}
+
+static void try_again(struct aftermath *aftermath)
+{
+	aftermath->refused += trace_finish(trace_start(split)) != 0;
+	aftermath->unused += !says("LD_MSHARE=verbose " LOADER " /bin/true 2>&1",
+				   ", data at ");
+	aftermath->leaked += data_files() - 1;
+	run("mshare destroy system");
+}
+
+static unsigned int stops_to_end(char *const argv[])
+{
+	pid_t pid = trace_start(argv);
+	unsigned int stops = 0;
+
+	while (trace_next(pid, NULL))
+		stops++;
+	trace_kill(pid);
+	return stops;
+}
+
+/* In each part of the run once, at a random stop */
+static void kill_with_images(void)
+{
+	struct aftermath aftermath = { 0 };
+	struct tally tally = { 0 };
+	unsigned int stops;
+
+	check(!run("mshare image build %s %s >/dev/null", split[1], split[2]),
+	      "images are made");
+	stops = stops_to_end(split);
+	run("mshare destroy system");
+	printf("%u stops, seed %d\n", stops, SEED);
+	srandom(SEED);
+	for (unsigned int i = 0; i < IMAGE_KILLS; i++) {
+		unsigned int part = stops / IMAGE_KILLS;
+		unsigned int stop = i * part + (unsigned int)random() % part;
+		pid_t pid = trace_start(split);
+
+		while (stop-- && trace_next(pid, NULL))
+			;
+		trace_kill(pid);
+		aftermath.broken += run(LOADER " /bin/true") != 0;
+		look(&tally);
+		try_again(&aftermath);
+	}
+	report_tally(&tally, "with images");
+	check_eq(aftermath.broken, 0, "killed with images: programs run");
+	check_eq(aftermath.refused, 0, "killed with images: the next run succeeds");
+	check_eq(aftermath.unused, 0, "killed with images: and its images are used");
+	check_eq(aftermath.leaked, 0,
+		 "killed with images: no data is left but the next run's");
+	run("mshare-preload --no-images %s && mshare destroy system", split[1]);
+	check_eq(data_files(), 0, "data of a region that has gone goes");
+	run("rm -r " CACHE);
 }
 
 int main(void)
@@ -167,6 +254,7 @@ int main(void)
 	before = page_tables_kb();
 	kill_at_stops();
 	kill_at_moments();
+	kill_with_images();
 	check(says("mshare list --json", "\"generation\":1,"),
 	      "the first region is what it was");
 	growth = page_tables_kb() - before;
