@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What is measured of a crowd while all of it is alive and ready."""
+"""What is measured of live processes that are ready: one column."""
 from statistics import mean
 
 from demonstration import proc, text
-from demonstration.programs import PROGRAMS
+from demonstration.processes import Crowd, faults_of_run
+from demonstration.programs import ROUNDS, TOGETHER, WHOLE_RUNS
+
+RUNS = 5
 
 
 def _resident_text(pid):
@@ -22,53 +25,92 @@ class ProgramFigures:
     """One program: means over its processes."""
 
     def __init__(self, pids):
+        self.processes = len(pids)
         self.vmpte_kb = mean(map(proc.vmpte_kb, pids))
         self.minflt = mean(map(proc.minor_faults, pids))
 
 
-class CrowdFigures:
-    """One half of the demonstration.
+class Column:
+    """All programs, with one loader and region.
 
-    pagetables_kb	growth of the system's page tables since before_kb
+    pagetables_kb	what the system's page tables have grown by since
+			before_kb, while all processes of TOGETHER live
     programs		{program: ProgramFigures}
+    runs		{name in WHOLE_RUNS: minor faults, mean}
+    outputs		of all processes
     """
 
-    def __init__(self, crowd, before_kb):
-        self.pagetables_kb = proc.page_tables_kb() - before_kb
-        self.programs = {program: ProgramFigures(crowd.pids_of(program))
-                         for program in PROGRAMS}
+    def __init__(self, before_kb, count):
+        """count: processes of each program that is slow to start"""
+        self.before_kb = before_kb
+        self.programs = {}
+        self.outputs = []
+        for group in ROUNDS:
+            crowd = Crowd(group, count if group.slow else None)
+            crowd.start()
+            self.measure(crowd)
+            crowd.finish()
+            self.outputs += crowd.outputs()
+        self.runs = {name: mean(faults_of_run(argv) for _ in range(RUNS))
+                     for name, argv in WHOLE_RUNS.items()}
+
+    def measure(self, crowd):
+        if crowd.group is TOGETHER:
+            self.pagetables_kb = proc.page_tables_kb() - self.before_kb
+        for program in crowd.group.programs:
+            self.programs[program] = ProgramFigures(crowd.pids_of(program))
+
+    def vmpte_kb(self):
+        """One process of each program"""
+        return sum(figures.vmpte_kb for figures in self.programs.values())
 
 
-class StockFigures(CrowdFigures):
-    """With the stock loader; resident_text: {program: [of each process]}"""
+class StockColumn(Column):
+    """With the stock loader.
 
-    def __init__(self, crowd, before_kb):
-        super().__init__(crowd, before_kb)
-        self.resident_text = {
-            program: [_resident_text(pid) for pid in crowd.pids_of(program)]
-            for program in PROGRAMS}
+    resident_text	{program of TOGETHER: [of each process]}
+    libraries		files of libraries that any program has mapped
+    """
+
+    def __init__(self, before_kb, count):
+        self.resident_text = {}
+        self.libraries = set()
+        super().__init__(before_kb, count)
+
+    def measure(self, crowd):
+        super().measure(crowd)
+        for program in crowd.group.programs:
+            pids = crowd.pids_of(program)
+            self.libraries.update(proc.libraries(pids[0]))
+            if crowd.group is TOGETHER:
+                self.resident_text[program] = list(map(_resident_text, pids))
 
 
-class SharedFigures(CrowdFigures):
+class SharedColumn(Column):
     """With ldmshare.
 
     windows		{program: windows attached, mean}
-    linked_text		{program: [{library: file pages} of each process]}
+    linked_text		{program of TOGETHER: [{library: file pages} of each]}
     host_pagetables_kb	the host mm's part of pagetables_kb
     """
 
-    def __init__(self, crowd, before_kb, region):
-        super().__init__(crowd, before_kb)
-        self.host_pagetables_kb = region.host_page_tables_kb()
+    def __init__(self, before_kb, count, region):
+        self.region = region
         self.windows = {}
         self.linked_text = {}
-        for program in PROGRAMS:
+        super().__init__(before_kb, count)
+
+    def measure(self, crowd):
+        super().measure(crowd)
+        if crowd.group is TOGETHER:
+            self.host_pagetables_kb = self.region.host_page_tables_kb()
+        for program in crowd.group.programs:
             pids = crowd.pids_of(program)
-            windows = [region.attached_windows(pid) for pid in pids]
+            windows = list(map(self.region.attached_windows, pids))
             self.windows[program] = mean(map(len, windows))
-            self.linked_text[program] = [
-                region.linked_text(pid, attached)
-                for pid, attached in zip(pids, windows)]
+            if crowd.group is TOGETHER:
+                self.linked_text[program] = list(map(self.region.linked_text,
+                                                     pids, windows))
 
 
 def linked_text_share(stock, shared):
@@ -79,7 +121,7 @@ def linked_text_share(stock, shared):
     window just because the region is populated do not count.
     """
     resident_pages = linked_pages = 0
-    for program in PROGRAMS:
+    for program in TOGETHER.programs:
         for resident, linked in zip(stock.resident_text[program],
                                     shared.linked_text[program]):
             for library, pages in resident.items():

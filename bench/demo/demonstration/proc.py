@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What /proc tells about the system and about live processes."""
+import contextlib
 import os
 import struct
 
@@ -30,11 +31,47 @@ def minor_faults(pid):
     return int(fields[7])
 
 
-def system_call(pid):
-    """(number, first argument) of the call a process is blocked in, or None."""
-    with open(f"/proc/{pid}/syscall", encoding="ascii") as file:
-        words = file.read().split()
-    return (int(words[0]), int(words[1], 16)) if len(words) > 2 else None
+class Call:
+    """A system call that a thread is blocked in: its number, its arguments."""
+
+    def __init__(self, words):
+        self.number = int(words[0])
+        self.args = [int(word, 16) for word in words[1:7]]
+
+
+def system_calls(pid):
+    """Of all threads of a process; none of those that run, or have gone."""
+    calls = []
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{thread}/syscall",
+                      encoding="ascii") as file:
+                words = file.read().split()
+            if len(words) == 9:
+                calls.append(Call(words))
+    return calls
+
+
+def has_open(pid, descriptor, file):
+    """Whether a descriptor of a process is of a file that we have open."""
+    try:
+        return os.path.samestat(os.stat(f"/proc/{pid}/fd/{descriptor}"),
+                                os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
+
+
+def processes():
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def command_line(pid):
+    """The words of it, or the title a process has given itself; "": gone."""
+    try:
+        with open(f"/proc/{pid}/cmdline", encoding="utf-8") as file:
+            return file.read().replace("\0", " ")
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 class Mapping:
@@ -54,6 +91,12 @@ class Mapping:
 def mappings(pid):
     with open(f"/proc/{pid}/maps", encoding="utf-8") as file:
         return [Mapping(line) for line in file]
+
+
+def libraries(pid):
+    """Files of the shared libraries that a process has mapped."""
+    return {mapping.path for mapping in mappings(pid)
+            if "x" in mapping.perms and ".so" in os.path.basename(mapping.path)}
 
 
 def resident_addresses(pid, mapping):

@@ -1,123 +1,137 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The processes: which programs, how many, and when they are ready."""
-import os
-import subprocess
-import time
+"""Which programs are measured, in which state, and how many processes of each.
 
-from demonstration import proc
+What a program does before it is ready must not depend on anything but its
+files: only then do the columns of the demonstration show the same state.
+"""
+import glob
 
-READY_TIMEOUT_S = 600
-FINISH_TIMEOUT_S = 600
-SYS_READ, STDIN = 0, 0
+from demonstration import services
+from demonstration.processes import Backend, Client, Process, Terminal
 
-# Nothing of it may differ between the two halves.
-ENVIRONMENT = {"PATH": os.environ["PATH"], "HOME": "/root", "LC_ALL": "C.UTF-8"}
+# What is measured besides, from its first instruction to its exit
+WHOLE_RUNS = {"clang --version": ["/usr/lib/llvm-14/bin/clang", "--version"]}
 
 C_SOURCE = b"""
 static int fib(int n) { return n < 2 ? n : fib(n - 1) + fib(n - 2); }
 int main(int argc, char **argv) { (void)argv; return fib(argc + 10); }
 """
 
+# RFC 7468 asks for no more; it is none, which keytool says.
+CERTIFICATE = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+
+
+def _installed(pattern):
+    """The newest version of a file whose path has its version in it"""
+    return max(glob.glob(pattern), default=pattern)
+
 
 class Program:
-    """A command that does its work once it has read its standard input."""
+    """A command that does its work once its input has come.
 
-    def __init__(self, name, count, argv, stdin):
+    count	processes of it; those of a slow round can be fewer
+    process	a class of processes.py: what its input is, and when it is ready
+    more	more arguments of subprocess.Popen
+    """
+
+    def __init__(self, name, argv, stdin=b"", count=20, process=Process,
+                 **more):
         self.name = name
-        self.count = count
         self.argv = argv
         self.stdin = stdin
+        self.count = count
+        self.process = process
+        self.more = more
 
 
-PROGRAMS = (
-    Program("clang", 40,
+class Round:
+    """Programs whose processes live at the same time, and what serves them.
+
+    slow	whether they take so long to start that fewer may have to do
+    """
+
+    def __init__(self, *programs, service=services.Nobody, slow=False):
+        self.programs = programs
+        self.service = service
+        self.slow = slow
+
+
+# The page tables of the whole system are looked at while these live.
+TOGETHER = Round(
+    Program("clang",
             ["/usr/lib/llvm-14/bin/clang", "-cc1",
              "-triple", "x86_64-pc-linux-gnu", "-O2", "-S", "-o", "-",
              "-x", "c", "-"],
-            C_SOURCE),
-    Program("python3", 20,
+            C_SOURCE, count=40),
+    Program("python3+numpy",
             ["/usr/bin/python3", "-c",
              "import sys, numpy\n"
              "a = numpy.array(sys.stdin.read().split(), float)\n"
              "print(numpy.linalg.norm(a), numpy.fft.fft(a))"],
             b"3 1 4 1 5 9 2 6\n"),
-    Program("gdb", 20,
+    Program("gdb",
             ["/usr/bin/gdb", "-q", "-nx", "-batch",
              "-ex", "python import sys; exec(sys.stdin.read())"],
             b"print(gdb.parse_and_eval('6 * 7'), gdb.VERSION)\n"),
-    Program("git", 20, ["/usr/bin/git", "hash-object", "--stdin"],
+    Program("git", ["/usr/bin/git", "hash-object", "--stdin"],
             b"blob\n"),
-    Program("perl", 20,
+    Program("perl",
             ["/usr/bin/perl", "-e",
              "use POSIX; my @l = <STDIN>; print scalar(@l), floor(2.5), sort @l"],
             b"pear\napple\n"),
-    Program("bash", 20, ["/bin/bash"],
+    Program("bash", ["/bin/bash"],
             b"echo $((6 * 7)) $BASH_VERSION; printf 'b\\na\\n' | sort; "
-            b"readlink /proc/$$/exe; cat /proc/$$/comm\n"),
+            b"readlink /proc/$$/exe; cat /proc/$$/comm\n"))
+
+ROUNDS = (
+    TOGETHER,
+    Round(Program("vim", ["/usr/bin/vim"], b":q!\n", process=Terminal),
+          slow=True),
+    Round(Program("systemctl", ["/usr/bin/systemctl", "list-units"],
+                  process=Client),
+          service=services.Manager),
+    Round(Program("python3+ssl",
+                  ["/usr/bin/python3", "-c",
+                   "import ssl, sys\n"
+                   "context = ssl.create_default_context()\n"
+                   "print(ssl.OPENSSL_VERSION, sys.stdin.read())"],
+                  b"done\n"),
+          slow=True),
+    Round(Program("php",
+                  ["/usr/bin/php", "-r",
+                   "echo sha1(stream_get_contents(STDIN)), PHP_VERSION;"],
+                  b"elephant\n")),
+    Round(Program("curl", ["/usr/bin/curl", "-sS", services.WebServer.URL],
+                  process=Client),
+          service=services.WebServer),
+    # A backend is forked by its server, and serves one client.
+    Round(Program("psql",
+                  [_installed("/usr/lib/postgresql/*/bin/psql"), "-X", "-A", "-t"],
+                  b"select 6 * 7;\n", user="postgres"),
+          Program("postgres", [], process=Backend),
+          service=services.Cluster, slow=True),
+    Round(Program("cmake", ["/usr/bin/cmake", "-E", "sha256sum", "/dev/stdin"],
+                  b"make\n"),
+          slow=True),
+    Round(Program("cc1plus",
+                  [_installed("/usr/lib/gcc/x86_64-linux-gnu/*/cc1plus"),
+                   "-quiet", "-O2", "-o", "-", "-"],
+                  C_SOURCE)),
+    Round(Program("node",
+                  ["/usr/bin/node", "-e",
+                   "const text = require('fs').readFileSync(0, 'utf8');"
+                   "console.log(text.length, process.version)"],
+                  b"knot\n"),
+          slow=True),
+    Round(Program("java",
+                  ["/usr/bin/java", "-m",
+                   "java.base/sun.security.tools.keytool.Main", "-printcert"],
+                  CERTIFICATE),
+          slow=True),
+    Round(Program("openssl", ["/usr/bin/openssl", "dgst", "-sha256"],
+                  b"digest\n")),
+    Round(Program("sqlite3", ["/usr/bin/sqlite3"],
+                  b"select 6 * 7, sqlite_version();\n")),
 )
 
-
-class Process:
-    """One process of a program, with pipes for its input and output."""
-
-    def __init__(self, program):
-        self.program = program
-        self.output = None
-        self.child = subprocess.Popen(
-            program.argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, env=ENVIRONMENT)
-        self.pid = self.child.pid
-
-    def wait_until_ready(self, deadline):
-        """Return when it is blocked in read(2) of its standard input."""
-        while proc.system_call(self.pid) != (SYS_READ, STDIN):
-            if self.child.poll() is not None:
-                raise RuntimeError(
-                    f"{self.program.name} ended before it read its input: "
-                    + self.child.stdout.read().decode(errors="replace"))
-            if time.monotonic() > deadline:
-                raise RuntimeError(f"{self.program.name} is not ready in time")
-            # Nothing announces that a process has blocked: look again.
-            time.sleep(0.05)
-
-    def finish(self):
-        """Give it its input, and keep its exit status and output."""
-        stdout, _ = self.child.communicate(self.program.stdin,
-                                           timeout=FINISH_TIMEOUT_S)
-        self.output = (self.child.returncode, stdout)
-
-
-class Crowd:
-    """All processes of all programs."""
-
-    def __init__(self):
-        self.processes = []
-
-    def start(self):
-        """Start all, and return when every one of them waits for its input."""
-        deadline = time.monotonic() + READY_TIMEOUT_S
-        for program in PROGRAMS:
-            self.processes += [Process(program) for _ in range(program.count)]
-        for process in self.processes:
-            process.wait_until_ready(deadline)
-
-    def pids_of(self, program):
-        return [p.pid for p in self.processes if p.program is program]
-
-    def finish(self):
-        for process in self.processes:
-            process.finish()
-
-    def outputs(self):
-        """(name, (exit status, output)) of each."""
-        return [(p.program.name, p.output) for p in self.processes]
-
-
-def warm_up():
-    """Run each program once, so that both halves find its files in memory."""
-    for program in PROGRAMS:
-        process = Process(program)
-        process.finish()
-        if process.output[0]:
-            raise RuntimeError(f"{program.name}: exit status "
-                               f"{process.output[0]}: {process.output[1]!r}")
+PROGRAMS = tuple(program for group in ROUNDS for program in group.programs)

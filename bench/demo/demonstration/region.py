@@ -64,12 +64,20 @@ class Region:
 
 
 @contextlib.contextmanager
-def live():
-    """Populate the region and bind our ld.so over the stock one, until exit."""
-    subprocess.run([f"{LIBEXEC}/demo-setup", "on"], check=True)
+def live(*options):
+    """Populate the region, with options of mshare-preload, and bind our ld.so
+    over the stock one, until exit."""
+    subprocess.run([f"{LIBEXEC}/demo-setup", "on", *options], check=True,
+                   stdout=subprocess.DEVNULL)
     try:
         region = Region()
         yield region
         os.close(region.fd)
     finally:
         subprocess.run([f"{LIBEXEC}/demo-setup", "off"], check=True)
+
+
+def build_images(modules):
+    """Make the images of all libraries in ld.so's cache, and of these."""
+    subprocess.run(["mshare", "image", "build", "--all", *sorted(modules)],
+                   check=True)

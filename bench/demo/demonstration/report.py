@@ -1,86 +1,133 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The figures as a table for people and as JSON for programs."""
-from demonstration.programs import PROGRAMS
+"""The figures as tables for people and as JSON for programs."""
+from demonstration.programs import PROGRAMS, TOGETHER, WHOLE_RUNS
+
+COLUMNS = ("stock", "shared", "images")
+SHARED = COLUMNS[1:]
 
 
 class Result:
-    """Both halves and the verdicts."""
+    """The columns and the verdicts."""
 
-    def __init__(self, stock, shared, linked_text_share, outputs_equal,
-                 kernel_log_clean):
-        self.stock = stock
-        self.shared = shared
+    def __init__(self, columns, linked_text_share, kernel_log_clean):
+        self.columns = columns
         self.linked_text_share = linked_text_share
-        self.outputs_equal = outputs_equal
+        self.outputs_equal = all(columns[name].outputs ==
+                                 columns["stock"].outputs for name in SHARED)
         self.kernel_log_clean = kernel_log_clean
 
     def ok(self):
         return self.outputs_equal and self.kernel_log_clean
 
+    def figures(self, program):
+        """[(name of a column, ProgramFigures)]"""
+        return [(name, self.columns[name].programs[program])
+                for name in COLUMNS]
+
+
+def _program_as_json(result, program):
+    members = {"name": program.name,
+               "processes": result.columns["stock"].programs[program].processes,
+               "together": program in TOGETHER.programs}
+    for name, figures in result.figures(program):
+        members[name] = {"vmpte_kb": round(figures.vmpte_kb, 1),
+                         "minflt": round(figures.minflt, 1)}
+        if name in SHARED:
+            members[name]["windows"] = round(
+                result.columns[name].windows[program], 1)
+    return members
+
+
+def _total_as_json(result, name):
+    column = result.columns[name]
+    members = {"vmpte_kb": round(column.vmpte_kb(), 1),
+               "pagetables_kb": column.pagetables_kb}
+    if name in SHARED:
+        members["host_pagetables_kb"] = column.host_pagetables_kb
+    return members
+
 
 def as_json(result):
     """The result as what json.dump() takes; all sizes in kB, 1024 bytes."""
-    def half(figures, program):
-        return {"vmpte_kb": round(figures.programs[program].vmpte_kb, 1),
-                "minflt": round(figures.programs[program].minflt, 1)}
-
     return {
-        "programs": [
-            {"name": program.name,
-             "processes": program.count,
-             "windows": round(result.shared.windows[program], 1),
-             "stock": half(result.stock, program),
-             "shared": half(result.shared, program)}
-            for program in PROGRAMS],
-        "total": {
-            "stock": {"pagetables_kb": result.stock.pagetables_kb},
-            "shared": {
-                "pagetables_kb": result.shared.pagetables_kb,
-                "host_pagetables_kb": result.shared.host_pagetables_kb},
-            "linked_text_share": round(result.linked_text_share, 4)},
+        "programs": [_program_as_json(result, program) for program in PROGRAMS],
+        "runs": [{"name": run,
+                  **{name: {"minflt": round(result.columns[name].runs[run], 1)}
+                     for name in COLUMNS}}
+                 for run in WHOLE_RUNS],
+        "total": {**{name: _total_as_json(result, name) for name in COLUMNS},
+                  "linked_text_share": round(result.linked_text_share, 4)},
         "outputs_equal": result.outputs_equal,
         "kernel_log_clean": result.kernel_log_clean,
     }
 
 
-def _percent(shared, stock):
-    return f"{100 * shared / stock:.0f} %"
+def _cells(values):
+    """The first as it is, the others with their percentage of it"""
+    first = values[0]
+    yield f"{first:.0f}"
+    for value in values[1:]:
+        yield f"{value:.0f}"
+        yield f"{100 * value / first:.0f} %"
 
 
-def _rows(result):
-    yield ("program", "processes", "windows", "VmPTE stock", "ours", "",
-           "minor faults stock", "ours", "")
+def _table(rows):
+    """Lines: the first column to the left, the others to the right"""
+    rows = list(rows)
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    for row in rows:
+        cells = [row[0].ljust(widths[0])]
+        cells += [cell.rjust(width) for cell, width in zip(row[1:], widths[1:])]
+        yield "  ".join(cells).rstrip()
+
+
+def _cells_of(names):
+    """Headings over what _cells() gives"""
+    yield names[0]
+    for name in names[1:]:
+        yield name
+        yield ""
+
+
+def _program_rows(result):
+    yield ("", "", "", "windows", "VmPTE kB", *[""] * 4, "faults", *[""] * 4)
+    yield ("program", "processes", *SHARED, *_cells_of(COLUMNS),
+           *_cells_of(COLUMNS))
     for program in PROGRAMS:
-        stock = result.stock.programs[program]
-        shared = result.shared.programs[program]
-        yield (program.name, str(program.count),
-               f"{result.shared.windows[program]:.0f}",
-               f"{stock.vmpte_kb:.0f} kB", f"{shared.vmpte_kb:.0f} kB",
-               _percent(shared.vmpte_kb, stock.vmpte_kb),
-               f"{stock.minflt:.0f}", f"{shared.minflt:.0f}",
-               _percent(shared.minflt, stock.minflt))
+        figures = [f for _, f in result.figures(program)]
+        windows = [f"{result.columns[name].windows[program]:.0f}"
+                   for name in SHARED]
+        yield (program.name, str(figures[0].processes), *windows,
+               *_cells([f.vmpte_kb for f in figures]),
+               *_cells([f.minflt for f in figures]))
+    for run in WHOLE_RUNS:
+        yield (run, *[""] * 8,
+               *_cells([result.columns[name].runs[run] for name in COLUMNS]))
+
+
+def _total_rows(result):
+    columns = [result.columns[name] for name in COLUMNS]
+    together = sum(result.columns["stock"].programs[program].processes
+                   for program in TOGETHER.programs)
+    yield ("", *_cells_of(COLUMNS))
+    yield ("VmPTE, one process of each program, kB",
+           *_cells([column.vmpte_kb() for column in columns]))
+    yield (f"page tables of the system, {together} processes, kB",
+           *_cells([column.pagetables_kb for column in columns]))
+    yield ("  of these the region's host mm", "",
+           f"{columns[1].host_pagetables_kb}", "",
+           f"{columns[2].host_pagetables_kb}", "")
 
 
 def table(result):
-    """The result as text: means for each process, then the system's totals."""
-    rows = list(_rows(result))
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    lines = ["  ".join([row[0].ljust(widths[0])] +
-                       [cell.rjust(width)
-                        for cell, width in zip(row[1:], widths[1:])]).rstrip()
-             for row in rows]
-    stock_kb = result.stock.pagetables_kb
-    shared_kb = result.shared.pagetables_kb
-    lines += [
+    """The result as text: means for each process, then the totals."""
+    return "\n".join([
+        *_table(_program_rows(result)),
         "",
-        f"page tables of all processes, stock   {stock_kb:8d} kB",
-        f"page tables of all processes, ours    {shared_kb:8d} kB  "
-        f"{_percent(shared_kb, stock_kb)}",
-        f"  of these the region's host mm       "
-        f"{result.shared.host_pagetables_kb:8d} kB",
-        f"resident library text now linked      "
-        f"{100 * result.linked_text_share:8.1f} %",
+        *_table(_total_rows(result)),
+        "",
+        f"resident library text linked (shared): "
+        f"{100 * result.linked_text_share:.1f} %",
         f"outputs equal: {'yes' if result.outputs_equal else 'NO'}; "
         f"kernel log clean: {'yes' if result.kernel_log_clean else 'NO'}",
-    ]
-    return "\n".join(lines)
+    ])
