@@ -82,7 +82,7 @@ struct mshare_catalog_entry {
 
 	/*
 	 * Offset into the strings, for people only.  Behind the path of a split
-	 * library stands that of its image.
+	 * library stands that of its image, for debuggers.
 	 */
 	uint32_t path;
 	uint32_t next;		/* next entry in this bucket: index + 1, or 0 */

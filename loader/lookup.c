@@ -74,13 +74,37 @@ mshare_catalog_is_file(const struct mshare_catalog_entry *entry,
 	return MSHARE_OK;
 }
 
-const char *mshare_catalog_path(const struct mshare_catalog *catalog,
-				const struct mshare_catalog_entry *entry)
+/* The string at an offset, or NULL; *next is the offset behind it. */
+static const char *string_at(const struct mshare_catalog *catalog,
+			     uint32_t offset, uint32_t *next)
 {
 	uint32_t i;
 
-	for (i = entry->path; i < catalog->strings_size; i++)
-		if (catalog->strings[i] == '\0')
-			return catalog->strings + entry->path;
-	return "";
+	for (i = offset; i < catalog->strings_size; i++)
+		if (catalog->strings[i] == '\0') {
+			*next = i + 1;
+			return catalog->strings + offset;
+		}
+	return NULL;
+}
+
+const char *mshare_catalog_path(const struct mshare_catalog *catalog,
+				const struct mshare_catalog_entry *entry)
+{
+	uint32_t next;
+	const char *path = string_at(catalog, entry->path, &next);
+
+	return path ? path : "";
+}
+
+const char *mshare_catalog_image(const struct mshare_catalog *catalog,
+				 const struct mshare_catalog_entry *entry)
+{
+	const char *image = NULL;
+	uint32_t next;
+
+	if (entry->placement == MSHARE_SPLIT &&
+	    string_at(catalog, entry->path, &next))
+		image = string_at(catalog, next, &next);
+	return image ? image : "";
 }

@@ -104,4 +104,15 @@ mshare_catalog_is_file(const struct mshare_catalog_entry *entry,
 const char *mshare_catalog_path(const struct mshare_catalog *catalog,
 				const struct mshare_catalog_entry *entry);
 
+/**
+ * mshare_catalog_image() - the path of the image that a library comes from
+ * @catalog:	an accepted catalog
+ * @entry:	one of its entries
+ *
+ * Return: a string that ends inside the catalog; "" if there is none, or if the
+ * library is not split.
+ */
+const char *mshare_catalog_image(const struct mshare_catalog *catalog,
+				 const struct mshare_catalog_entry *entry);
+
 #endif /* MSHARE_LOOKUP_H */

@@ -34,12 +34,15 @@ static const struct mshare_segments segments = {
 #define IS_SPLIT(i)	((i) % 2)
 #define SPLIT_DATA(i)	(40 * MSHARE_WINDOW_SIZE + (i) * 0x3000)
 
+#define IMAGE		"/images/tree/lib.so"
+
 static struct sample samples[NSAMPLES];
 
 static void split_sample(int i)
 {
 	struct mshare_catalog_entry *e = &samples[i].entry;
 
+	samples[i].image = IMAGE;
 	e->placement = MSHARE_SPLIT;
 	e->claim_size = MSHARE_WINDOW_SIZE;
 	e->data_offset = SPLIT_DATA(i);
@@ -106,6 +109,11 @@ static bool is_inside(const void *p, size_t n, const char *bytes, size_t size)
 	return first >= bytes && first + n <= bytes + size;
 }
 
+static bool string_is_inside(const char *string, const char *bytes, size_t size)
+{
+	return !*string || is_inside(string, strlen(string) + 1, bytes, size);
+}
+
 /* Does [address, address + size) lie in the region, behind its first window? */
 static bool is_in_region(uint64_t address, uint64_t size)
 {
@@ -149,15 +157,14 @@ static bool use(const void *catalog_bytes, size_t size)
 		const struct mshare_catalog_entry *e = mshare_catalog_find(
 			&catalog, samples[i].entry.dev, samples[i].entry.ino);
 		struct mshare_placement placement;
-		const char *path;
 
 		if (!e)
 			continue;
-		if (!is_inside(e, sizeof(*e), catalog_bytes, size))
-			return false;
-		path = mshare_catalog_path(&catalog, e);
-		if (*path && !is_inside(path, strlen(path) + 1, catalog_bytes,
-					size))
+		if (!is_inside(e, sizeof(*e), catalog_bytes, size) ||
+		    !string_is_inside(mshare_catalog_path(&catalog, e),
+				      catalog_bytes, size) ||
+		    !string_is_inside(mshare_catalog_image(&catalog, e),
+				      catalog_bytes, size))
 			return false;
 		if (!mshare_place(&placement, e, &segments, &info) &&
 		    !is_harmless(&placement))
@@ -169,7 +176,8 @@ static bool use(const void *catalog_bytes, size_t size)
 static void test_good(const void *bytes, size_t size)
 {
 	struct mshare_catalog catalog;
-	bool found = true, same = true, placed = true, paths = true;
+	bool found = true, same = true, placed = true;
+	bool paths = true, images = true;
 
 	if (!check(!mshare_catalog_check(&catalog, at_guard(bytes, size), size,
 					 &info), "a good catalog is accepted"))
@@ -196,11 +204,14 @@ static void test_good(const void *bytes, size_t size)
 			  !placement.data_offset == !IS_SPLIT(i);
 		paths &= !strcmp(mshare_catalog_path(&catalog, e),
 				 samples[i].path);
+		images &= !strcmp(mshare_catalog_image(&catalog, e),
+				  IS_SPLIT(i) ? IMAGE : "");
 	}
 	check(found, "each entry is found");
 	check(same, "each entry knows its file");
 	check(placed, "each entry gives a place");
 	check(paths, "each entry has its path");
+	check(images, "each split entry has its image's path, no other has one");
 	check(!mshare_catalog_find(&catalog, 0xfe01, 1),
 	      "another inode is not found");
 	check(!mshare_catalog_find(&catalog, 0xfe02, 1000),

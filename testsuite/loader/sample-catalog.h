@@ -14,12 +14,20 @@
 struct sample {
 	struct mshare_catalog_entry entry;	/* all but path and next */
 	const char *path;
+	const char *image;			/* if it is split */
 };
 
 static inline size_t sample_entries_offset(uint32_t nbuckets)
 {
 	return (sizeof(struct mshare_catalog_header) +
 		nbuckets * sizeof(uint32_t) + 7) & ~(size_t)7;
+}
+
+static inline void sample_add_string(char *strings, size_t *end,
+				     const char *string)
+{
+	strcpy(strings + *end, string);
+	*end += strlen(string) + 1;
 }
 
 /**
@@ -41,14 +49,19 @@ static inline void *sample_catalog(const struct sample *samples, uint32_t n,
 	struct mshare_catalog_entry *entries;
 	struct mshare_catalog_header *header;
 	uint32_t *buckets, i;
+	char *strings;
 
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n; i++) {
 		size += strlen(samples[i].path) + 1;
+		if (samples[i].image)
+			size += strlen(samples[i].image) + 1;
+	}
 	header = calloc(1, size);
 	if (!header)
 		abort();
 	buckets = (uint32_t *)(header + 1);
 	entries = (void *)((char *)header + entries_offset);
+	strings = (char *)header + strings_offset;
 
 	memcpy(header->magic, MSHARE_CATALOG_MAGIC, sizeof(header->magic));
 	header->size = size;
@@ -62,8 +75,9 @@ static inline void *sample_catalog(const struct sample *samples, uint32_t n,
 	for (i = 0; i < n; i++) {
 		entries[i] = samples[i].entry;
 		entries[i].path = path;
-		strcpy((char *)header + strings_offset + path, samples[i].path);
-		path += strlen(samples[i].path) + 1;
+		sample_add_string(strings, &path, samples[i].path);
+		if (samples[i].image)
+			sample_add_string(strings, &path, samples[i].image);
 	}
 	/* From the last to the first: the chains must rise. */
 	for (i = n; i-- > 0;) {

@@ -349,14 +349,11 @@ static bool is_found(const struct mshare_catalog *catalog, const struct set *set
 	const struct mshare_catalog_entry *entry =
 		mshare_catalog_find(catalog, 1, 1000 + i);
 	struct mshare_placement placement;
-	struct mshare_catalog_entry next;
 
 	if (!entry)
 		return false;
-	next = *entry;
-	next.path += (uint32_t)sizeof(LIBRARY);
-	return (entry->placement != MSHARE_SPLIT ||
-		!strcmp(mshare_catalog_path(catalog, &next), IMAGE)) &&
+	return !strcmp(mshare_catalog_image(catalog, entry),
+		       entry->placement == MSHARE_SPLIT ? IMAGE : "") &&
 	       !strcmp(mshare_catalog_path(catalog, entry), LIBRARY) &&
 	       entry->placement == set->places[i].placement &&
 	       !mshare_place(&placement, entry, &segments, info) &&

@@ -178,18 +178,6 @@ int mshare_destroy(const char *mountpoint, const char *name)
 	return err;
 }
 
-/* The string behind the path; the catalog ends with a zero. */
-static const char *image_of(const struct mshare_region *region,
-			    const struct mshare_library *library)
-{
-	struct mshare_catalog_entry next = library->entry;
-
-	if (library->entry.placement != MSHARE_SPLIT)
-		return NULL;
-	next.path += (uint32_t)strlen(library->path) + 1;
-	return mshare_catalog_path(&region->catalog, &next);
-}
-
 int mshare_region_entry(const struct mshare_region *region, size_t index,
 			struct mshare_library *library)
 {
@@ -197,7 +185,8 @@ int mshare_region_entry(const struct mshare_region *region, size_t index,
 		return -ENOENT;
 	library->entry = region->catalog.entries[index];
 	library->path = mshare_catalog_path(&region->catalog, &library->entry);
-	library->image = image_of(region, library);
+	library->image = library->entry.placement == MSHARE_SPLIT ?
+		mshare_catalog_image(&region->catalog, &library->entry) : NULL;
 	return 0;
 }
 
