@@ -54,6 +54,8 @@ const char *mshare_reason_string(enum mshare_reason reason)
 		return "its agreed address does not suit its alignment";
 	case MSHARE_OTHER_IMAGE:
 		return "its image is not one of this file";
+	case MSHARE_NO_MEMORY:
+		return "there is no memory for its image's path";
 	case MSHARE_RANGE_TAKEN:
 		return "its addresses are taken";
 	case MSHARE_PAD_REFUSED:

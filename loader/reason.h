@@ -42,6 +42,7 @@ enum mshare_reason {
 	MSHARE_TEXT_RELOCATIONS,
 	MSHARE_MISALIGNED,
 	MSHARE_OTHER_IMAGE,
+	MSHARE_NO_MEMORY,
 
 	/* the address space */
 	MSHARE_RANGE_TAKEN,

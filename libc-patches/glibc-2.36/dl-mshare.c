@@ -209,9 +209,10 @@ _dl_mshare_started (void)
   mshare.keep_open = false;
 }
 
-/* Look the library up in the open region, and decide where it goes.  */
+/* Look the library up in the open region, and decide where it goes.  IMAGE is
+   where it comes from if it is split.  */
 static enum mshare_reason
-find_place (struct mshare_placement *placement, int fd,
+find_place (struct mshare_placement *placement, const char **image, int fd,
 	    const struct r_file_id *id, const struct mshare_segments *segments)
 {
   const struct mshare_catalog_entry *entry
@@ -225,22 +226,45 @@ find_place (struct mshare_placement *placement, int fd,
   enum mshare_reason reason = mshare_catalog_is_file (entry, &file);
   if (reason != MSHARE_OK)
     return reason;
+  *image = mshare_catalog_image (&mshare.session.catalog, entry);
+  /* A split library that debuggers cannot find would be worse than none.  */
+  if (entry->placement == MSHARE_SPLIT && **image == '\0')
+    return MSHARE_BAD_ENTRY;
   return mshare_place (placement, entry, segments, &mshare.session.info);
 }
 
-/* Place the library at FD if that can be done.  */
+/* Map L, of which HEADER and PHDR are the headers, at PLACEMENT.  */
 static enum mshare_reason
-place (struct mshare_placement *placement, int fd, const struct r_file_id *id,
-       const ElfW(Ehdr) *header, const ElfW(Phdr) *phdr)
+map (struct link_map *l, const struct mshare_placement *placement,
+     const char *image, const ElfW(Ehdr) *header, const ElfW(Phdr) *phdr)
+{
+  bool split = placement->data_offset != 0;
+
+  if (split && !_dl_mshare_debug_name (l, image))
+    return MSHARE_NO_MEMORY;
+
+  enum mshare_reason reason
+    = mshare_map (&mshare.session, placement, header, phdr);
+  if (split && reason != MSHARE_OK)
+    _dl_mshare_debug_unname (l);
+  return reason;
+}
+
+/* Place the library L at FD if that can be done.  */
+static enum mshare_reason
+place (struct link_map *l, struct mshare_placement *placement, int fd,
+       const struct r_file_id *id, const ElfW(Ehdr) *header,
+       const ElfW(Phdr) *phdr)
 {
   struct mshare_segments segments;
+  const char *image;
 
   enum mshare_reason reason
     = mshare_segments_read (&segments, phdr, header->e_phnum);
   if (reason == MSHARE_OK)
-    reason = find_place (placement, fd, id, &segments);
+    reason = find_place (placement, &image, fd, id, &segments);
   if (reason == MSHARE_OK)
-    reason = mshare_map (&mshare.session, placement, header, phdr);
+    reason = map (l, placement, image, header, phdr);
   return reason;
 }
 
@@ -270,7 +294,7 @@ _dl_mshare_place (struct link_map *l, int fd, const struct r_file_id *id,
   if (!mshare.active || l->l_type == lt_executable || !open_region ())
     return phdr;
 
-  enum mshare_reason reason = place (&placement, fd, id, header, phdr);
+  enum mshare_reason reason = place (l, &placement, fd, id, header, phdr);
   if (reason == MSHARE_OK)
     {
       tell_place (l->l_name, &placement);
@@ -327,7 +351,7 @@ unmap (uintptr_t start, uintptr_t end)
 }
 
 void
-_dl_mshare_unmap (const struct link_map *l)
+_dl_mshare_unmap (struct link_map *l)
 {
   uintptr_t end = l->l_map_end;
 
@@ -338,6 +362,7 @@ _dl_mshare_unmap (const struct link_map *l)
       _dl_mshare_ranges (l, &text_end, &data);
       unmap (data, end);
       end = mshare_claim_end (text_end);
+      _dl_mshare_debug_unname (l);
     }
   unmap (mshare_claim_start (l->l_map_start), end);
 }

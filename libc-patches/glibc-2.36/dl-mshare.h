@@ -47,7 +47,7 @@ bool _dl_mshare_retry (struct link_map *l, const char *errstring)
   attribute_hidden;
 
 /* Unmap L, which has l_mshare.  */
-void _dl_mshare_unmap (const struct link_map *l) attribute_hidden;
+void _dl_mshare_unmap (struct link_map *l) attribute_hidden;
 
 /* Is L split: has it been mapped completely, from an image, with other
    libraries between its text and its data, which is relocated already?  */
@@ -61,6 +61,30 @@ _dl_mshare_is_split (const struct link_map *l)
 void _dl_mshare_ranges (const struct link_map *l, uintptr_t *text_end,
 			uintptr_t *data) attribute_hidden;
 
+/* Remember where debuggers find L, which is new and about to be split, until
+   _dl_mshare_debug_unname: at IMAGE, or, if that is empty, at L->l_name.  Return
+   false if there is no memory.  */
+bool _dl_mshare_debug_name (struct link_map *l, const char *image)
+  attribute_hidden;
+void _dl_mshare_debug_unname (struct link_map *l) attribute_hidden;
+
+/* All that the program starts with is in the chain of link maps.  */
+void _dl_mshare_debug_start (void) attribute_hidden;
+
+/* L has been added to the chain of its namespace.  */
+void _dl_mshare_debug_add (const struct link_map *l) attribute_hidden;
+
+/* L is about to be unmapped, and taken out of the chain.  */
+void _dl_mshare_debug_remove (const struct link_map *l) attribute_hidden;
+
+/* Where debuggers begin to read in namespace NS.  */
+struct link_map *_dl_mshare_debug_map (Lmid_t ns) attribute_hidden;
+
+/* From where on they read what was added to NS, if NEW is the first of that:
+   NULL if from the beginning.  */
+struct link_map *_dl_mshare_debug_new (Lmid_t ns, struct link_map *new)
+  attribute_hidden;
+
 #else
 
 # define _dl_mshare_option(value) ((void) 0)
@@ -71,6 +95,11 @@ void _dl_mshare_ranges (const struct link_map *l, uintptr_t *text_end,
 # define _dl_mshare_unmap(l) ((void) 0)
 # define _dl_mshare_is_split(l) false
 # define _dl_mshare_ranges(l, text_end, data) ((void) 0)
+# define _dl_mshare_debug_start() ((void) 0)
+# define _dl_mshare_debug_add(l) ((void) 0)
+# define _dl_mshare_debug_remove(l) ((void) 0)
+# define _dl_mshare_debug_map(ns) (GL(dl_ns)[ns]._ns_loaded)
+# define _dl_mshare_debug_new(ns, new) (new)
 
 #endif
 

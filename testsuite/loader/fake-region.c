@@ -2,22 +2,24 @@
 /*
  * Write what a region reads and maps like into an ordinary file.
  *
- *	fake-region [-s] [-r] [-t] [-b ADDRESS] [-g GENERATION] [-f FLAGS]
- *		FILE LIBRARY...
+ *	fake-region [-s] [-i DIRECTORY] [-r] [-t] [-b ADDRESS] [-g GENERATION]
+ *		[-f FLAGS] FILE LIBRARY...
  *
  * For the loader there is no difference: a private mapping of the file gives
  * the same bytes.  So all its work can be tested without the module, with the
  * layout and the catalog that mshare-preload would make.  The file becomes
  * that of the caller, with mode 0444; libraries named twice are taken once.
- * -s splits the libraries that can be split.  The others, behind them, are
- * paired; with -r, relocated.  -t takes what the tools would refuse, if only the
- * loader would not.
+ * -s splits the libraries that can be split; -i keeps their images, for debuggers.
+ * The others, behind them, are paired; with -r, relocated.  -t takes what the
+ * tools would refuse, if only the loader would not.
  */
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -41,6 +43,7 @@ static struct library libraries[MAX_LIBRARIES];
 static struct mshare_place places[MAX_LIBRARIES];
 static size_t count;
 static bool lenient, splitting, relocating;
+static const char *images;		/* where they are kept, or NULL */
 
 /* The shape as the loader alone sees it, which looks at program headers only. */
 static bool inspect_leniently(int fd, struct mshare_elf *elf)
@@ -160,6 +163,39 @@ static void copy_data(int fd, const struct library *lib, uint64_t start,
 	free(data.bytes);
 }
 
+/* The path of an image, which is kept if somebody wants it. */
+static char *keep_image(const struct library *lib)
+{
+	const char *slash = strrchr(lib->path, '/');
+	char *path;
+	int fd;
+
+	if (!images || !lib->is_split) {
+		if (asprintf(&path, "image:%s", lib->path) < 0)
+			errx(1, "no memory");
+		return path;
+	}
+	if (asprintf(&path, "%s/%s", images, slash ? slash + 1 : lib->path) < 0)
+		errx(1, "no memory");
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
+	if (fd < 0 || lseek(lib->split.fd, 0, SEEK_SET))
+		err(1, "%s", path);
+	while (sendfile(fd, lib->split.fd, NULL, 1 << 20) > 0)
+		;
+	close(fd);
+	return path;
+}
+
+static void add_to_catalog(struct mshare_builder *builder, size_t i)
+{
+	char *image = keep_image(&libraries[i]);
+
+	if (!image || mshare_builder_add(builder, &libraries[i].st, &places[i],
+					 libraries[i].path, image))
+		errx(1, "no memory");
+	free(image);
+}
+
 static void write_region(int fd, struct mshare_info *info, uint64_t base)
 {
 	struct mshare_builder *builder = mshare_builder_new();
@@ -177,9 +213,7 @@ static void write_region(int fd, struct mshare_info *info, uint64_t base)
 		copy_text(fd, &libraries[i], places[i].text_offset);
 		if (places[i].placement != MSHARE_PAIRED)
 			copy_data(fd, &libraries[i], layout.start, &places[i]);
-		if (mshare_builder_add(builder, &libraries[i].st, &places[i],
-				       libraries[i].path, "an image"))
-			errx(1, "no memory");
+		add_to_catalog(builder, i);
 	}
 	error = mshare_builder_finish(builder, &layout, &catalog, &size);
 	if (error)
@@ -209,9 +243,11 @@ int main(int argc, char **argv)
 	uint64_t base = 0;
 	int option, fd;
 
-	while ((option = getopt(argc, argv, "srtb:g:f:")) != -1) {
+	while ((option = getopt(argc, argv, "si:rtb:g:f:")) != -1) {
 		if (option == 's')
 			splitting = true;
+		else if (option == 'i')
+			images = optarg;
 		else if (option == 'r')
 			relocating = true;
 		else if (option == 't')
@@ -226,7 +262,7 @@ int main(int argc, char **argv)
 			return 2;
 	}
 	if (argc - optind < 2)
-		errx(2, "usage: fake-region [-s] [-r] [-t] [-b ADDRESS] [-g GENERATION] [-f FLAGS] FILE LIBRARY...");
+		errx(2, "usage: fake-region [-s] [-i DIRECTORY] [-r] [-t] [-b ADDRESS] [-g GENERATION] [-f FLAGS] FILE LIBRARY...");
 
 	fd = open(argv[optind], O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0444);
 	if (fd < 0)
