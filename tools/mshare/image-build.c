@@ -179,6 +179,21 @@ static void report(const struct work *work, bool json)
 	json_print(object);
 }
 
+/*
+ * The scripts that gdb loads with a library look for the rest of themselves in
+ * /usr/share, on a way that begins at the library's file.
+ */
+static int link_share(const char *directory)
+{
+	char *path = image_path(directory, "/usr/share");
+	int result = path ? image_make_directories(path) : -ENOMEM;
+
+	if (!result && symlink("/usr/share", path) && errno != EEXIST)
+		result = -errno;
+	free(path);
+	return result;
+}
+
 int image_build(const struct image_request *request)
 {
 	struct work work = { .request = request };
@@ -197,6 +212,9 @@ int image_build(const struct image_request *request)
 	}
 	progress_clear(&progress);
 	files_free(&files);
+	result = link_share(request->directory);
+	if (result)
+		fail(result, "%s/tree", request->directory);
 	result = image_index_save(&work.index);
 	if (result)
 		fail(result, "%s/index", request->directory);
