@@ -47,13 +47,46 @@ static void reclaim(struct sharer *sharers, const struct test_region *region)
 	      "sharers made the host fault pages in");
 }
 
+static bool is_huge(const void *text)
+{
+	return !madvise((void *)text, WINDOWS * WINDOW, MADV_COLLAPSE);
+}
+
+/*
+ * A huge page of the file's pages takes the table from everybody who maps them:
+ * the host loses it, without any change of its mappings.
+ */
+static void collapse(struct sharer *sharers, const struct test_region *region)
+{
+	uint64_t tables = region_stat(region).host_pgtables;
+	uint64_t detaches = detaches_host(region);
+	int fd = open(region->file, O_RDONLY);
+	char *text = mmap((char *)REGION_START - 64 * WINDOW, region->size,
+			  PROT_READ, MAP_SHARED | MAP_FIXED_NOREPLACE, fd, 0);
+
+	close(fd);
+	check(verify(text, region) && eventually(is_huge, text),
+	      "the file's pages can be made huge ones");
+	check(region_stat(region).host_pgtables <= tables - WINDOWS * PAGE,
+	      "which takes the host's page tables");
+	check(detaches_host(region) >= detaches + SHARERS * WINDOWS,
+	      "all were detached before [inv 8]");
+	check(all_answer(sharers, VERIFY, 1), "all pages have their content");
+	check(all_answer(sharers, ATTACHED, WINDOWS), "all windows are attached");
+	munmap(text, region->size);
+}
+
 static void with_sharers(const char *name, int populate,
 			 void (*fn)(struct sharer *, const struct test_region *))
 {
+	const char *dir = fn == collapse ? "/tmp" : "/var/tmp";
 	struct sharer sharers[SHARERS];
 	struct test_region region;
+	char path[64];
 
-	make_region(&region, name, WINDOWS, populate);
+	snprintf(path, sizeof(path), "%s/mshare-%s", dir, name);
+	make_file(path, WINDOWS * PAGES_PER_WINDOW);
+	make_region_of(&region, name, path, WINDOWS, populate);
 	start_sharers(sharers, &region);
 	fn(sharers, &region);
 	stop_sharers(sharers);
@@ -115,6 +148,7 @@ int main(void)
 	release_the_file_system();
 	with_sharers("reclaimed", MAP_POPULATE, reclaim);
 	with_sharers("lazy", 0, reclaim);
+	with_sharers("collapsed", MAP_POPULATE, collapse);
 	lose_the_region();
 	teardown_module();
 	return report_status();

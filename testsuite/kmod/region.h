@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/mman.h>
 #include <sys/types.h>
 
 #include <linux/msharefs.h>
@@ -15,6 +16,11 @@
 #define WINDOW		MSHARE_WINDOW_SIZE
 #define PAGES_PER_WINDOW (WINDOW / PAGE)
 #define MOUNTPOINT	"/sys/fs/mshare"
+
+/* Newer than the headers of some distributions. */
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE	25
+#endif
 
 /* Where test regions are; the file's text begins at the second window. */
 #define REGION_START	0x7f9000000000UL

@@ -21,11 +21,6 @@
 #define TRIES		1000	/* of 10 ms */
 #define FILE_PATH	"/tmp/mshare-told"
 
-/* Newer than the headers of some distributions. */
-#ifndef MADV_COLLAPSE
-#define MADV_COLLAPSE	25
-#endif
-
 static const char *const kinds[] = {
 	[NOTIFIER_RANGE] = "as KVM",
 	[NOTIFIER_FLUSH] = "as SVA",

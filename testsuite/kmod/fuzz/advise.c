@@ -14,9 +14,6 @@
 #include "fuzz.h"
 
 /* Newer than the headers of some distributions. */
-#ifndef MADV_COLLAPSE
-#define MADV_COLLAPSE	25
-#endif
 #ifndef UFFD_FEATURE_WP_ASYNC
 #define UFFD_FEATURE_WP_ASYNC	(1 << 15)
 #endif

@@ -21,12 +21,13 @@
 #include "report.h"
 
 /*
- * One that fills its windows; one that does not; one that begins inside a
- * window, has a gap, and is a tmpfs's.  The catalog has the first window.
+ * One that fills its windows, and can be of huge pages; one that does not; one
+ * that begins inside a window and has a gap.  The first and the last are a
+ * tmpfs's.  The catalog has the first window.
  */
 const struct file_info files[NR_FILES] = {
 	[FILE_STEADY] = {
-		.path = "/var/tmp/mshare-fuzz-steady",
+		.path = "/tmp/mshare-fuzz-steady",
 		.pages = 3 * PAGES_PER_WINDOW,
 		.offset = PAGES_PER_WINDOW,
 		.segments = {
@@ -206,7 +207,31 @@ static void write_pages(struct world *world, int fd, unsigned int file,
 	}
 }
 
-enum change { OVERWRITE, WRITE_BACK, PUNCH, SHORTEN, NR_CHANGES };
+/*
+ * Make a huge page of a file's, if nobody holds one of these just now: the host
+ * loses its page of PTEs.  Not of a file that may be too short to be touched.
+ */
+static void collapse(struct world *world, int fd, unsigned int file,
+		     unsigned int page)
+{
+	unsigned int first = page - page % PAGES_PER_WINDOW;
+	bool huge = false;
+	char *mine;
+
+	if (files[file].holes)
+		return;
+	mine = mmap(ARENA, WINDOW, PROT_READ, MAP_SHARED | MAP_FIXED_NOREPLACE,
+		    fd, first * PAGE);
+	need(mine == ARENA, "mapping a file");
+	for (unsigned int tries = 0; tries < 8 && !huge; tries++) {
+		(void)*(volatile char *)mine;
+		huge = !madvise(mine, WINDOW, MADV_COLLAPSE);
+	}
+	world->huge += huge;
+	munmap(mine, WINDOW);
+}
+
+enum change { OVERWRITE, WRITE_BACK, COLLAPSE, PUNCH, SHORTEN, NR_CHANGES };
 
 static void change_file(struct world *world, struct random *random, int fd,
 			unsigned int file)
@@ -239,6 +264,9 @@ static void change_file(struct world *world, struct random *random, int fd,
 		break;
 	case WRITE_BACK:
 		need(!fsync(fd), "fsync");
+		return;
+	case COLLAPSE:
+		collapse(world, fd, file, range.first);
 		return;
 	default:
 		begin(world, file, range, false, false);

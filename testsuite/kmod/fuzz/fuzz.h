@@ -135,6 +135,7 @@ void press(struct world *world, uint64_t seed);
  * @steps:	all of them
  * @judged:	accesses whose result was compared with the model
  * @raced:	accesses of reader threads that an operation overlapped
+ * @huge:	times a huge page was made of a file's pages
  */
 struct world {
 	bool stop;
@@ -143,6 +144,7 @@ struct world {
 	pid_t pids[NR_PIDS];
 	unsigned long operations[MAX_OPERATIONS];
 	unsigned long steps, judged, raced;
+	unsigned long huge;
 };
 
 static inline bool stopping(const struct world *world)

@@ -107,6 +107,7 @@ static void without_random_addresses(char **argv)
 
 static void print_operations(const struct world *world)
 {
+	printf("  %-28s %lu\n", "huge pages made of a file's", world->huge);
 	for (unsigned int i = 0; operation_name(i); i++)
 		printf("  %-28s %lu\n", operation_name(i), world->operations[i]);
 }
