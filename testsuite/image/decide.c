@@ -24,6 +24,8 @@ struct expected {
 static const struct expected made_here[] = {
 	{ "relative-data.so", IMAGE_REFUSED, IMAGE_TABLE,
 	  "a relative lookup table in .rodata is found" },
+	{ "ranges.so", IMAGE_SPLIT, IMAGE_PROVEN,
+	  "ranges of characters are no relative lookup table" },
 	{ "relative-jumps.so", IMAGE_REFUSED, IMAGE_TABLE,
 	  "a relative jump table in .data.rel.ro is found" },
 	{ "uncovered.so", IMAGE_REFUSED, IMAGE_UNCOVERED,

@@ -63,22 +63,30 @@ static bool is_constant(const struct image_source *source,
 
 /*
  * In a relative lookup table every entry leads to a constant, here or in the
- * text, from the first on: what does not is the table's end, or no table.
+ * text, from the first on: what does not is the table's end, or no table.  None
+ * leads into the table itself: lists of ascending numbers, like ranges of
+ * characters, do that long before a number is large enough to lead to data.
  */
 static int check_read_only(const struct image_source *source, uint64_t start,
 			   uint64_t end, const struct image_addresses *slots,
 			   struct image_verdict *verdict)
 {
 	const unsigned char *bytes = image_at(source, start, end - start);
+	uint64_t nearest = UINT64_MAX;
 	unsigned int hits = 0;
 
 	for (size_t i = 0; bytes && i < (end - start) / 4; i++) {
-		int32_t distance = word_at(bytes + 4 * i);
-		uint64_t target = start + (uint64_t)(int64_t)distance;
+		/* Backwards: a very large one */
+		uint64_t distance = (uint64_t)(int64_t)word_at(bytes + 4 * i);
+		uint64_t target = start + distance;
 
+		if (distance < nearest)
+			nearest = distance;
 		if (is_constant(source, slots, target))
 			hits++;
 		else if (!distance || !image_is_text(source, target))
+			return 0;
+		if (hits == 1 && nearest < 4 * (i + 1))
 			return 0;
 		if (hits == 2)
 			return image_refuse(verdict, IMAGE_TABLE,
