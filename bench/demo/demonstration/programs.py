@@ -85,7 +85,9 @@ TOGETHER = Round(
 
 ROUNDS = (
     TOGETHER,
-    Round(Program("vim", ["/usr/bin/vim"], b":q!\n", process=Terminal),
+    # Its greeting depends on the second in which it begins.
+    Round(Program("vim", ["/usr/bin/vim", "-c", "set shortmess+=I"], b":q!\n",
+                  process=Terminal),
           slow=True),
     Round(Program("systemctl", ["/usr/bin/systemctl", "list-units"],
                   process=Client),

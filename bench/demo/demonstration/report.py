@@ -6,14 +6,24 @@ COLUMNS = ("stock", "shared", "images")
 SHARED = COLUMNS[1:]
 
 
+def _different(columns):
+    """{program: (column, stock output, output)}: what it printed there is not
+    what it printed with the stock loader"""
+    return {ours[0]: (name, stock[1], ours[1])
+            for name in SHARED
+            for ours, stock in zip(columns[name].outputs,
+                                   columns["stock"].outputs)
+            if ours != stock}
+
+
 class Result:
     """The columns and the verdicts."""
 
     def __init__(self, columns, linked_text_share, kernel_log_clean):
         self.columns = columns
         self.linked_text_share = linked_text_share
-        self.outputs_equal = all(columns[name].outputs ==
-                                 columns["stock"].outputs for name in SHARED)
+        self.different = _different(columns)
+        self.outputs_equal = not self.different
         self.kernel_log_clean = kernel_log_clean
 
     def ok(self):
@@ -58,6 +68,7 @@ def as_json(result):
         "total": {**{name: _total_as_json(result, name) for name in COLUMNS},
                   "linked_text_share": round(result.linked_text_share, 4)},
         "outputs_equal": result.outputs_equal,
+        "different": sorted(result.different),
         "kernel_log_clean": result.kernel_log_clean,
     }
 
@@ -128,6 +139,7 @@ def table(result):
         "",
         f"resident library text linked (shared): "
         f"{100 * result.linked_text_share:.1f} %",
-        f"outputs equal: {'yes' if result.outputs_equal else 'NO'}; "
+        f"outputs equal: {'NO: ' * bool(result.different)}"
+        f"{', '.join(result.different) or 'yes'}; "
         f"kernel log clean: {'yes' if result.kernel_log_clean else 'NO'}",
     ])
