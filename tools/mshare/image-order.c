@@ -21,9 +21,6 @@
 
 #define PROGRAM_DIRECTORIES	{ "/usr/bin", "/usr/sbin" }
 
-/* Data that shall not lie between that of others */
-#define LARGE_DATA		(MSHARE_WINDOW_SIZE / 2)
-
 /**
  * struct node - a library in the order
  * @path:   of struct order's caller
@@ -216,15 +213,23 @@ static void count_programs(struct order *order, const char *directory)
 
 /* ---- the order --------------------------------------------------------- */
 
+static uint64_t pages_of(const struct node *node)
+{
+	return node->data / MSHARE_PAGE_SIZE + 1;
+}
+
+/*
+ * Most programs that load it for each page of its data first: the windows at the
+ * beginning, which most programs touch, are to serve as many as they can.
+ */
 static int by_use(const void *a, const void *b)
 {
 	const struct node *one = a, *other = b;
-	bool large = one->data >= LARGE_DATA;
+	uint64_t first = (uint64_t)one->users * pages_of(other);
+	uint64_t second = (uint64_t)other->users * pages_of(one);
 
-	if (large != (other->data >= LARGE_DATA))
-		return large ? 1 : -1;
-	if (one->users != other->users)
-		return one->users > other->users ? -1 : 1;
+	if (first != second)
+		return first > second ? -1 : 1;
 	return strcmp(one->path, other->path);
 }
 

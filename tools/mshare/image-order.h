@@ -11,11 +11,9 @@
  *
  * Data gets its place in the order in which images are made, and a process
  * pays a page of page tables for each window of data that it touches.  So what
- * many programs load comes first, and so dense.  Programs are those in the
- * directories of PROGRAM_DIRECTORIES; what they load is what they and their
- * libraries need (DT_NEEDED).
- * Libraries whose data would fill a good part of a window by itself come last,
- * where they keep nobody apart.  Among equals, the path decides.
+ * most programs load for each page of its data comes first.  Programs are those
+ * in the directories of PROGRAM_DIRECTORIES; what they load is what they and
+ * their libraries need (DT_NEEDED).  Among equals, the path decides.
  */
 void order_by_use(char **paths, size_t count);
 
