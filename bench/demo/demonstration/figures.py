@@ -4,9 +4,10 @@ from statistics import mean
 
 from demonstration import proc, text
 from demonstration.processes import Crowd, faults_of_run
-from demonstration.programs import ROUNDS, TOGETHER, WHOLE_RUNS
+from demonstration.programs import TOGETHER, WHOLE_RUNS, rounds
 
 RUNS = 5
+QUICK_COUNT = 5		# processes of each program that is not of TOGETHER
 
 
 def _resident_text(pid):
@@ -36,23 +37,23 @@ class Column:
     pagetables_kb	what the system's page tables have grown by since
 			before_kb, while all processes of TOGETHER live
     programs		{program: ProgramFigures}
-    runs		{name in WHOLE_RUNS: minor faults, mean}
+    runs		{name in WHOLE_RUNS: minor faults, mean}; empty if quick
     outputs		of all processes
     """
 
-    def __init__(self, before_kb, count):
-        """count: processes of each program that is slow to start"""
+    def __init__(self, before_kb, quick):
         self.before_kb = before_kb
         self.programs = {}
         self.outputs = []
-        for group in ROUNDS:
-            crowd = Crowd(group, count if group.slow else None)
+        for group in rounds(quick):
+            few = quick and group is not TOGETHER
+            crowd = Crowd(group, QUICK_COUNT if few else None)
             crowd.start()
             self.measure(crowd)
             crowd.finish()
             self.outputs += crowd.outputs()
         self.runs = {name: mean(faults_of_run(argv) for _ in range(RUNS))
-                     for name, argv in WHOLE_RUNS.items()}
+                     for name, argv in WHOLE_RUNS.items() if not quick}
 
     def measure(self, crowd):
         if crowd.group is TOGETHER:
@@ -72,10 +73,10 @@ class StockColumn(Column):
     libraries		files of libraries that any program has mapped
     """
 
-    def __init__(self, before_kb, count):
+    def __init__(self, before_kb, quick):
         self.resident_text = {}
         self.libraries = set()
-        super().__init__(before_kb, count)
+        super().__init__(before_kb, quick)
 
     def measure(self, crowd):
         super().measure(crowd)
@@ -94,11 +95,11 @@ class SharedColumn(Column):
     host_pagetables_kb	the host mm's part of pagetables_kb
     """
 
-    def __init__(self, before_kb, count, region):
+    def __init__(self, before_kb, quick, region):
         self.region = region
         self.windows = {}
         self.linked_text = {}
-        super().__init__(before_kb, count)
+        super().__init__(before_kb, quick)
 
     def measure(self, crowd):
         super().measure(crowd)

@@ -29,7 +29,7 @@ def _installed(pattern):
 class Program:
     """A command that does its work once its input has come.
 
-    count	processes of it; those of a slow round can be fewer
+    count	processes of it
     process	a class of processes.py: what its input is, and when it is ready
     more	more arguments of subprocess.Popen
     """
@@ -47,7 +47,8 @@ class Program:
 class Round:
     """Programs whose processes live at the same time, and what serves them.
 
-    slow	whether they take so long to start that fewer may have to do
+    slow	whether they take so long to start that a quick demonstration
+		does without
     """
 
     def __init__(self, *programs, service=services.Nobody, slow=False):
@@ -136,4 +137,7 @@ ROUNDS = (
                   b"select 6 * 7, sqlite_version();\n")),
 )
 
-PROGRAMS = tuple(program for group in ROUNDS for program in group.programs)
+
+def rounds(quick):
+    """Those that are measured"""
+    return [group for group in ROUNDS if not (quick and group.slow)]

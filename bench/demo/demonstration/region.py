@@ -77,7 +77,7 @@ def live(*options):
         subprocess.run([f"{LIBEXEC}/demo-setup", "off"], check=True)
 
 
-def build_images(modules):
-    """Make the images of all libraries in ld.so's cache, and of these."""
-    subprocess.run(["mshare", "image", "build", "--all", *sorted(modules)],
+def build_images(libraries, *more):
+    """Make the images of these; more: options that name others."""
+    subprocess.run(["mshare", "image", "build", *more, *sorted(libraries)],
                    check=True)

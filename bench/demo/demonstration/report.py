@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The figures as tables for people and as JSON for programs."""
-from demonstration.programs import PROGRAMS, TOGETHER, WHOLE_RUNS
+from demonstration.programs import TOGETHER
 
 COLUMNS = ("stock", "shared", "images")
 SHARED = COLUMNS[1:]
@@ -26,6 +26,14 @@ class Result:
         self.outputs_equal = not self.different
         self.kernel_log_clean = kernel_log_clean
 
+    @property
+    def programs(self):
+        return self.columns["stock"].programs
+
+    @property
+    def runs(self):
+        return self.columns["stock"].runs
+
     def ok(self):
         return self.outputs_equal and self.kernel_log_clean
 
@@ -37,7 +45,7 @@ class Result:
 
 def _program_as_json(result, program):
     members = {"name": program.name,
-               "processes": result.columns["stock"].programs[program].processes,
+               "processes": result.programs[program].processes,
                "together": program in TOGETHER.programs}
     for name, figures in result.figures(program):
         members[name] = {"vmpte_kb": round(figures.vmpte_kb, 1),
@@ -60,11 +68,12 @@ def _total_as_json(result, name):
 def as_json(result):
     """The result as what json.dump() takes; all sizes in kB, 1024 bytes."""
     return {
-        "programs": [_program_as_json(result, program) for program in PROGRAMS],
+        "programs": [_program_as_json(result, program)
+                     for program in result.programs],
         "runs": [{"name": run,
                   **{name: {"minflt": round(result.columns[name].runs[run], 1)}
                      for name in COLUMNS}}
-                 for run in WHOLE_RUNS],
+                 for run in result.runs],
         "total": {**{name: _total_as_json(result, name) for name in COLUMNS},
                   "linked_text_share": round(result.linked_text_share, 4)},
         "outputs_equal": result.outputs_equal,
@@ -104,21 +113,21 @@ def _program_rows(result):
     yield ("", "", "", "windows", "VmPTE kB", *[""] * 4, "faults", *[""] * 4)
     yield ("program", "processes", *SHARED, *_cells_of(COLUMNS),
            *_cells_of(COLUMNS))
-    for program in PROGRAMS:
+    for program in result.programs:
         figures = [f for _, f in result.figures(program)]
         windows = [f"{result.columns[name].windows[program]:.0f}"
                    for name in SHARED]
         yield (program.name, str(figures[0].processes), *windows,
                *_cells([f.vmpte_kb for f in figures]),
                *_cells([f.minflt for f in figures]))
-    for run in WHOLE_RUNS:
+    for run in result.runs:
         yield (run, *[""] * 8,
                *_cells([result.columns[name].runs[run] for name in COLUMNS]))
 
 
 def _total_rows(result):
     columns = [result.columns[name] for name in COLUMNS]
-    together = sum(result.columns["stock"].programs[program].processes
+    together = sum(result.programs[program].processes
                    for program in TOGETHER.programs)
     yield ("", *_cells_of(COLUMNS))
     yield ("VmPTE, one process of each program, kB",
