@@ -88,39 +88,35 @@ static void report_tally(const struct tally *tally, const char *how)
 	      "killed %s: mostly there is no region", how);
 }
 
-/* How many stops it survives before it creates the region. */
-static unsigned int stops_to_creation(void)
+/* Up to where it begins to make something: what it looks at before varies. */
+static pid_t start_until_creation(char *const argv[])
 {
 	struct ptrace_syscall_info info;
-	pid_t pid = trace_start(small);
-	unsigned int stops = 0;
+	pid_t pid = trace_start(argv);
 
-	while (trace_next(pid, &info)) {
+	while (trace_next(pid, &info))
 		if (info.op == PTRACE_SYSCALL_INFO_ENTRY &&
 		    info.entry.nr == SYS_openat && info.entry.args[2] & O_CREAT)
 			break;
-		stops++;
-	}
-	trace_kill(pid);
-	return stops;
+	return pid;
 }
 
 /* One stop later each time, until there are no more: then it has ended. */
 static void kill_at_stops(void)
 {
 	struct tally tally = { 0 };
-	unsigned int first = stops_to_creation(), stops = first;
+	unsigned int stops;
 	bool ended = false;
 
-	for (; !ended; stops++) {
-		pid_t pid = trace_start(small);
+	for (stops = 0; !ended; stops++) {
+		pid_t pid = start_until_creation(small);
 
 		for (unsigned int i = 0; i < stops && !ended; i++)
 			ended = !trace_next(pid, NULL);
 		trace_kill(pid);
 		look(&tally);
 	}
-	check(stops - first > STOPS_LEAST,
+	check(stops > STOPS_LEAST,
 	      "killed at each system call until it ended");
 	check(tally.live > 1, "killed behind its last step, it is done");
 	report_tally(&tally, "at each system call");
@@ -197,9 +193,9 @@ static void try_again(struct aftermath *aftermath)
 	run("mshare destroy system");
 }
 
-static unsigned int stops_to_end(char *const argv[])
+static unsigned int stops_from_creation(char *const argv[])
 {
-	pid_t pid = trace_start(argv);
+	pid_t pid = start_until_creation(argv);
 	unsigned int stops = 0;
 
 	while (trace_next(pid, NULL))
@@ -208,7 +204,7 @@ static unsigned int stops_to_end(char *const argv[])
 	return stops;
 }
 
-/* In each part of the run once, at a random stop */
+/* In each part of its work once, at a random stop */
 static void kill_with_images(void)
 {
 	struct aftermath aftermath = { 0 };
@@ -217,14 +213,14 @@ static void kill_with_images(void)
 
 	check(!run("mshare image build %s %s >/dev/null", split[1], split[2]),
 	      "images are made");
-	stops = stops_to_end(split);
+	stops = stops_from_creation(split);
 	run("mshare destroy system");
 	printf("%u stops, seed %d\n", stops, SEED);
 	srandom(SEED);
 	for (unsigned int i = 0; i < IMAGE_KILLS; i++) {
 		unsigned int part = stops / IMAGE_KILLS;
 		unsigned int stop = i * part + (unsigned int)random() % part;
-		pid_t pid = trace_start(split);
+		pid_t pid = start_until_creation(split);
 
 		while (stop-- && trace_next(pid, NULL))
 			;
