@@ -7,6 +7,7 @@
  *	debugged wait		say so, and wait until standard input ends
  *	debugged sort		keep libc busy
  */
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -16,12 +17,12 @@
 #include <vector>
 
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <unistd.h>
 
-struct meeting {
-	pthread_barrier_t all_here;
-};
+using thread_id = std::atomic<pid_t>;
 
 static thread_local int local = 42;
 
@@ -30,14 +31,39 @@ static int compare(const void *a, const void *b)
 	return *(const int *)a - *(const int *)b;
 }
 
+/* From when its number is known on, it only sleeps here. */
 static void *wait_for_ever(void *arg)
 {
 	local = 43;
 	errno = 7;
-	pthread_barrier_wait(&static_cast<meeting *>(arg)->all_here);
+	*static_cast<thread_id *>(arg) = gettid();
 	for (;;)
 		pause();
 	return nullptr;
+}
+
+static bool sleeps(pid_t thread)
+{
+	char path[64], stat[256] = "";
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", thread);
+	fd = open(path, O_RDONLY);
+	if (fd < 0 || read(fd, stat, sizeof(stat) - 1) < 0)
+		abort();
+	close(fd);
+	return strstr(stat, ") S ");
+}
+
+/* Where it is must be the same each time. */
+static void start_sleeper()
+{
+	static thread_id id;
+	pthread_t thread;
+
+	pthread_create(&thread, nullptr, wait_for_ever, &id);
+	while (!id || !sleeps(id))
+		sched_yield();
 }
 
 static void call_back()
@@ -89,8 +115,6 @@ int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "abort";
 	std::vector<std::string> words = { "one", "two" };
-	meeting two = {};
-	pthread_t thread;
 
 	if (!strcmp(what, "sort")) {
 		sort_for_long();
@@ -102,9 +126,7 @@ int main(int argc, char **argv)
 	say_version(LM_ID_BASE, "libz.so.1", "zlibVersion");
 	say_version(LM_ID_BASE, "libz.so.1", "zlibVersion");
 	say_version(LM_ID_NEWLM, "libsqlite3.so.0", "sqlite3_libversion");
-	pthread_barrier_init(&two.all_here, nullptr, 2);
-	pthread_create(&thread, nullptr, wait_for_ever, &two);
-	pthread_barrier_wait(&two.all_here);
+	start_sleeper();
 	errno = 9;
 	if (!strcmp(what, "wait")) {
 		char byte;
