@@ -37,6 +37,8 @@ static const struct expected made_here[] = {
 	{ "plain.so", IMAGE_SPLIT, IMAGE_PROVEN, "plain C is split" },
 	{ "plain-relr.so", IMAGE_SPLIT, IMAGE_PROVEN,
 	  "plain C with RELR is split" },
+	{ "no-type.so", IMAGE_SPLIT, IMAGE_PROVEN,
+	  "of section headers without a type nothing is used" },
 	{ "catch.so", IMAGE_SPLIT, IMAGE_PROVEN, "C++ is split" },
 };
 

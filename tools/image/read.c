@@ -72,8 +72,7 @@ const Elf64_Shdr *image_section(const struct image_source *source,
 				const char *name)
 {
 	for (size_t i = 1; i < source->nshdr; i++)
-		if (source->shdr[i].sh_type != SHT_NULL &&
-		    (source->shdr[i].sh_flags & SHF_ALLOC) &&
+		if ((source->shdr[i].sh_flags & SHF_ALLOC) &&
 		    !strcmp(image_section_name(source, i), name))
 			return &source->shdr[i];
 	return NULL;
@@ -113,8 +112,13 @@ static int copy_headers(struct image_source *source, Elf *elf,
 			return image_refuse(verdict, IMAGE_DAMAGED,
 					    "damaged section headers: %s",
 					    elf_errmsg(-1));
-		/* libelf's may be misaligned, as in the file. */
+		/*
+		 * libelf's may be misaligned, as in the file.  Of a header
+		 * without a type the rest means nothing.
+		 */
 		memcpy(&source->shdr[i], shdr, sizeof(*shdr));
+		if (source->shdr[i].sh_type == SHT_NULL)
+			source->shdr[i] = (Elf64_Shdr) { 0 };
 	}
 	return 0;
 }
@@ -177,8 +181,6 @@ static int check_section(const struct image_source *source, size_t index,
 {
 	const Elf64_Shdr *section = &source->shdr[index];
 
-	if (section->sh_type == SHT_NULL)
-		return 0;
 	if (section->sh_type != SHT_NOBITS &&
 	    (section->sh_offset > source->size ||
 	     section->sh_size > source->size - section->sh_offset))

@@ -166,7 +166,7 @@ enum image_referent image_classify(const struct image_source *source,
  */
 static inline bool image_is_code_section(const Elf64_Shdr *section)
 {
-	return section->sh_type != SHT_NULL && section->sh_type != SHT_NOBITS &&
+	return section->sh_type != SHT_NOBITS &&
 	       (section->sh_flags & (SHF_ALLOC | SHF_EXECINSTR)) ==
 		       (SHF_ALLOC | SHF_EXECINSTR);
 }
