@@ -152,10 +152,11 @@ static int note_branch(struct code *code, uint64_t pc, uint64_t target)
 	if (code_is_area(code, target))
 		return code_enter(code, target);
 	/* A weak function that is not there is at address 0. */
-	if (!image_is_data(code->source, target))
+	if (!target || image_is_text(code->source, target))
 		return 0;
+	/* Where nothing is, the image may have its data. */
 	return image_refuse(code->verdict, IMAGE_UNDECODABLE,
-			    "code at %#lx branches into data", pc);
+			    "code at %#lx branches out of the text", pc);
 }
 
 /* The instruction at @pc, which ends at @limit or before. */
