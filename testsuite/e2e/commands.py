@@ -4,6 +4,9 @@
 A program says the same each time it is run like this; nothing of it depends on
 process ids, times, random numbers or how many processors there are.
 """
+import os
+
+TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 # What is run directly: program, arguments. Its libraries are looked at, too.
 ALONE = """
@@ -223,6 +226,7 @@ TOGETHER = {
         enc -in /etc/passwd | tee e | md5sum; enc -d -in e | cmp - /etc/passwd
         openssl req -x509 -newkey rsa:1024 -nodes -keyout k -out c -subj /CN=x -days 9 2>/dev/null
         openssl x509 -in c -noout -subject; openssl verify -CAfile c c""",
+    "cryptography": os.path.join(TESTS, "lib", "crypto-self-tests"),
     "sqlite3": r"""
         printf 'create table t(a);\ninsert into t values (1),(2.5);\nselect sum(a), sqlite_version(), json_array(1,2) from t;\n.dump\n' | sqlite3 db
         sqlite3 db .schema""",

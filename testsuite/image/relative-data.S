@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Clang's relative lookup table, as libLLVM-14 has them: distances from
- * read-only data to constants in .data.rel.ro, without a relocation.
+ * read-only data to constants in .data.rel.ro, without a relocation; with
+ * -DTABLE=.text beside the code.
  */
+#ifndef TABLE
+#define TABLE	.rodata
+#endif
+
 	.text
 	.globl	name_of
 	.type	name_of, @function
@@ -17,12 +22,13 @@ name_of:
 	.cfi_endproc
 	.size	name_of, . - name_of
 
-	.section .rodata
+	.section TABLE
 	.align	4
 table:
 	.long	one - table
 	.long	two - table
 	.long	three - table
+	.section .rodata
 words:
 	.string	"one"
 	.string	"two"

@@ -5,8 +5,7 @@
  * What unwind tables or symbols cover is swept from its first byte to its last.
  * The rest is followed from where it is known to be entered: that decodes what
  * compilers' start files have without unwind tables.  What is still left is
- * padding, or nobody knows what: there, no four bytes may be a displacement
- * that would reach data (the gap rule).
+ * for gaps.c.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -78,10 +77,7 @@ int code_begin(struct code *code, const struct image_source *source,
 	code->flags = calloc(code->size, 1);
 	if (!code->flags)
 		return -ENOMEM;
-	ZydisDecoderInit(&code->decoder, ZYDIS_MACHINE_MODE_LONG_64,
-			 ZYDIS_STACK_WIDTH_64);
-	ZydisDecoderEnableMode(&code->decoder, ZYDIS_DECODER_MODE_MINIMAL,
-			       ZYAN_TRUE);
+	instruction_decoder(&code->decoder);
 	return mark_area(code);
 }
 
@@ -90,12 +86,6 @@ void code_end(struct code *code)
 	free(code->flags);
 	code->flags = NULL;
 	image_addresses_free(&code->pending);
-}
-
-static bool is_rip_relative(const ZydisDecodedInstruction *in)
-{
-	return in->raw.modrm.offset && in->raw.modrm.mod == 0 &&
-	       in->raw.modrm.rm == 5 && in->raw.disp.size == 32;
 }
 
 /* A displacement in an instruction at @pc refers to @target. */
@@ -118,6 +108,7 @@ static int note_target(struct code *code, const ZydisDecodedInstruction *in,
 	}
 	switch (image_classify(source, target)) {
 	case IMAGE_TO_TEXT:
+		code_refer(code, target);
 		return 0;
 	case IMAGE_TO_DATA:
 		return image_sites_add(code->sites, &(struct image_site) {
@@ -147,14 +138,17 @@ int code_enter(struct code *code, uint64_t vaddr)
 	return image_addresses_add(&code->pending, vaddr);
 }
 
+/* Where nothing is, the image may have its data. */
+bool code_may_branch(const struct code *code, uint64_t target)
+{
+	/* A weak function that is not there is at address 0. */
+	return !target || image_is_text(code->source, target);
+}
+
 static int note_branch(struct code *code, uint64_t pc, uint64_t target)
 {
-	if (code_is_area(code, target))
+	if (code_may_branch(code, target))
 		return code_enter(code, target);
-	/* A weak function that is not there is at address 0. */
-	if (!target || image_is_text(code->source, target))
-		return 0;
-	/* Where nothing is, the image may have its data. */
 	return image_refuse(code->verdict, IMAGE_UNDECODABLE,
 			    "code at %#lx branches out of the text", pc);
 }
@@ -166,9 +160,8 @@ static int decode(struct code *code, uint64_t pc, uint64_t limit,
 	unsigned char *flags = code->flags + (pc - code->base);
 	int err = 0;
 
-	if (!ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(
-		    &code->decoder, NULL, code->bytes + (pc - code->base),
-		    limit - pc, in)))
+	if (!instruction_decode(&code->decoder, code->bytes + (pc - code->base),
+				limit - pc, in))
 		return image_refuse(code->verdict, IMAGE_UNDECODABLE,
 				    "no instruction at %#lx", pc);
 	for (size_t i = 0; i < in->length; i++) {
@@ -185,12 +178,10 @@ static int decode(struct code *code, uint64_t pc, uint64_t limit,
 		return image_refuse(code->verdict, IMAGE_LARGE_MODEL,
 				    "code at %#lx counts from its own address",
 				    pc);
-	if (is_rip_relative(in))
-		err = note_target(code, in, pc,
-				  pc + in->length + (uint64_t)in->raw.disp.value);
-	else if (in->raw.imm[0].is_relative)
-		err = note_branch(code, pc,
-				  pc + in->length + in->raw.imm[0].value.u);
+	if (instruction_is_rip_relative(in))
+		err = note_target(code, in, pc, instruction_target(in, pc));
+	else if (instruction_is_branch(in))
+		err = note_branch(code, pc, instruction_target(in, pc));
 	return err;
 }
 
@@ -207,24 +198,6 @@ int code_sweep(struct code *code, uint64_t start, uint64_t end)
 	for (uint64_t pc = start; pc < end && !err; pc += in.length)
 		err = decode(code, pc, end, &in);
 	return err;
-}
-
-static bool ends_flow(ZydisMnemonic mnemonic)
-{
-	switch (mnemonic) {
-	case ZYDIS_MNEMONIC_JMP:
-	case ZYDIS_MNEMONIC_RET:
-	case ZYDIS_MNEMONIC_UD0:
-	case ZYDIS_MNEMONIC_UD1:
-	case ZYDIS_MNEMONIC_UD2:
-	case ZYDIS_MNEMONIC_HLT:
-	case ZYDIS_MNEMONIC_INT3:
-	case ZYDIS_MNEMONIC_IRETQ:
-	case ZYDIS_MNEMONIC_SYSRET:
-		return true;
-	default:
-		return false;
-	}
 }
 
 /* Decode from an entry until the flow ends or joins what is decoded. */
@@ -246,7 +219,7 @@ static int follow(struct code *code, uint64_t entry)
 		if (err)
 			return err;
 		pc += in.length;
-	} while (!ends_flow(in.mnemonic));
+	} while (!instruction_ends_flow(&in));
 	return 0;
 }
 
@@ -269,89 +242,6 @@ int code_settle(struct code *code)
 			err = image_refuse(code->verdict, IMAGE_UNDECODABLE,
 					   "a branch into the middle of the instruction at %#lx",
 					   code->base + i);
-	}
-	return err;
-}
-
-/* Older assemblers pad with moves of a register to itself. */
-static bool is_register_nop(const unsigned char *bytes, size_t length)
-{
-	static const unsigned char forms[][4] = {
-		{ 0x48, 0x89, 0xf6 }, { 0x48, 0x89, 0xff },
-		{ 0x48, 0x8d, 0x76, 0x00 }, { 0x48, 0x8d, 0x7f, 0x00 },
-	};
-
-	for (size_t i = 0; i < sizeof(forms) / sizeof(*forms); i++)
-		if (length == 3 + (size_t)(forms[i][1] == 0x8d) &&
-		    !memcmp(bytes, forms[i], length))
-			return true;
-	return false;
-}
-
-/* What linkers and compilers put between functions */
-static bool is_padding(const struct code *code, size_t start, size_t end)
-{
-	ZydisDecodedInstruction in;
-
-	while (start < end) {
-		if (code->bytes[start] == 0x00 || code->bytes[start] == 0xcc) {
-			start++;
-			continue;
-		}
-		if (!ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(
-			    &code->decoder, NULL, code->bytes + start,
-			    end - start, &in)) ||
-		    (in.mnemonic != ZYDIS_MNEMONIC_NOP &&
-		     !is_register_nop(code->bytes + start, in.length)))
-			return false;
-		start += in.length;
-	}
-	return true;
-}
-
-/* Behind a displacement come none to four bytes of the same instruction. */
-static bool may_reach_data(const struct code *code, size_t offset)
-{
-	static const unsigned char behind[] = { 0, 1, 2, 4 };
-	int32_t displacement;
-
-	memcpy(&displacement, code->bytes + offset, sizeof(displacement));
-	for (size_t i = 0; i < sizeof(behind); i++)
-		if (image_is_data(code->source,
-				  code->base + offset + 4 + behind[i] +
-				  (uint64_t)(int64_t)displacement))
-			return true;
-	return false;
-}
-
-static int check_gap(struct code *code, size_t start, size_t end)
-{
-	if (is_padding(code, start, end))
-		return 0;
-	for (size_t i = start; i + 4 <= end; i++)
-		if (may_reach_data(code, i))
-			return image_refuse(code->verdict, IMAGE_UNCOVERED,
-					    "%zu bytes at %#lx may be code that refers to data (at %#lx)",
-					    end - start, code->base + start,
-					    code->base + i);
-	return 0;
-}
-
-int code_check_rest(struct code *code, uint64_t *uncovered)
-{
-	size_t start = 0, end;
-	int err = 0;
-
-	*uncovered = 0;
-	for (; start < code->size && !err; start = end) {
-		end = start + 1;
-		if (code->flags[start] & (CODE_START | CODE_BODY))
-			continue;
-		while (end < code->size &&
-		       !(code->flags[end] & (CODE_START | CODE_BODY)))
-			end++;
-		*uncovered += end - start;
-		err = check_gap(code, start, end);
 	}
 	return err;
 }

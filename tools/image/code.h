@@ -5,8 +5,7 @@
 #ifndef IMAGE_CODE_H
 #define IMAGE_CODE_H
 
-#include <Zydis/Zydis.h>
-
+#include "instruction.h"
 #include "steps.h"
 
 /* What is known of a byte of an executable section */
@@ -14,6 +13,7 @@
 #define CODE_START	2	/* an instruction begins here */
 #define CODE_BODY	4	/* an instruction goes on here */
 #define CODE_TARGET	8	/* a direct branch leads here */
+#define CODE_REFERENCE	16	/* code or a symbol refers to it as data */
 
 /**
  * struct code - the executable sections of a library
@@ -79,6 +79,17 @@ static inline bool code_is_area(const struct code *code, uint64_t vaddr)
 }
 
 /**
+ * code_is_covered() - whether an address is in an instruction that was decoded
+ * @code:  the code
+ * @vaddr: the address
+ */
+static inline bool code_is_covered(const struct code *code, uint64_t vaddr)
+{
+	return vaddr - code->base < code->size &&
+	       (code->flags[vaddr - code->base] & (CODE_START | CODE_BODY));
+}
+
+/**
  * code_sweep() - decode a range that is code from its first byte to its last
  * @code:  the code
  * @start: address
@@ -98,6 +109,17 @@ int code_sweep(struct code *code, uint64_t start, uint64_t end);
 int code_enter(struct code *code, uint64_t vaddr);
 
 /**
+ * code_refer() - an address is referred to as data, if it is code at all
+ * @code:  the code
+ * @vaddr: the address
+ */
+static inline void code_refer(struct code *code, uint64_t vaddr)
+{
+	if (code_is_area(code, vaddr))
+		code->flags[vaddr - code->base] |= CODE_REFERENCE;
+}
+
+/**
  * code_settle() - follow what is entered and all direct branches, and check
  * that none leads into the middle of an instruction: a sweep that lost its
  * step would show so
@@ -108,13 +130,30 @@ int code_enter(struct code *code, uint64_t vaddr);
 int code_settle(struct code *code);
 
 /**
- * code_check_rest() - no byte that was not decoded can be a displacement that
- * reaches data
- * @code:      the code
+ * code_may_branch() - whether code may branch there
+ * @code:   the code
+ * @target: an address
+ */
+bool code_may_branch(const struct code *code, uint64_t target);
+
+/* ---- gaps.c ------------------------------------------------------------ */
+
+/**
+ * code_sweep_gaps() - decode functions that nothing known uses
+ * @code: the code; code_settle() has been called
+ *
+ * Return: 0; -ENOEXEC; -ENOMEM.
+ */
+int code_sweep_gaps(struct code *code);
+
+/**
+ * code_check_gaps() - no code that could be in bytes that were not decoded
+ * refers to data
+ * @code:      the code; code_sweep_gaps() has been called
  * @uncovered: receives how many such bytes there are
  *
  * Return: 0; -ENOEXEC.
  */
-int code_check_rest(struct code *code, uint64_t *uncovered);
+int code_check_gaps(const struct code *code, uint64_t *uncovered);
 
 #endif /* IMAGE_CODE_H */

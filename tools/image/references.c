@@ -179,7 +179,7 @@ static int check_sites(struct search *search)
 /* That what was found is all there is */
 static int prove_rest(struct search *search)
 {
-	int err = code_check_rest(&search->code,
+	int err = code_check_gaps(&search->code,
 				  &search->references->uncovered);
 
 	if (!err)

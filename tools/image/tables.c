@@ -161,7 +161,7 @@ int image_check_tables(const struct image_source *source,
 
 		if (i + 1 < anchors->count && anchors->list[i + 1] < end)
 			end = anchors->list[i + 1];
-		if (end <= start || code_is_area(code, start))
+		if (end <= start || code_is_covered(code, start))
 			continue;
 		if (image_is_data(source, start))
 			err = check_data(code, start, end, slots,
