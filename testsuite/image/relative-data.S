@@ -2,7 +2,7 @@
 /*
  * Clang's relative lookup table, as libLLVM-14 has them: distances from
  * read-only data to constants in .data.rel.ro, without a relocation; with
- * -DTABLE=.text beside the code.
+ * -DTABLE=.text beside the code; with -DSPACE=BYTES in a library of that size.
  */
 #ifndef TABLE
 #define TABLE	.rodata
@@ -21,6 +21,10 @@ name_of:
 	ret
 	.cfi_endproc
 	.size	name_of, . - name_of
+
+#ifdef SPACE
+	.space	SPACE
+#endif
 
 	.section TABLE
 	.align	4
