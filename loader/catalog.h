@@ -19,7 +19,7 @@
 
 #include <stdint.h>
 
-#define MSHARE_CATALOG_MAGIC	"mshrcat2"	/* 8 bytes, no NUL; the last is the version */
+#define MSHARE_CATALOG_MAGIC	"mshrcat3"	/* 8 bytes, no NUL; the last is the version */
 
 struct mshare_catalog_header {
 	char	 magic[8];

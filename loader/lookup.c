@@ -7,7 +7,7 @@ enum mshare_reason mshare_catalog_check(struct mshare_catalog *catalog,
 					const void *bytes, size_t size,
 					const struct mshare_info *info)
 {
-	static const char magic[8] = { 'm', 's', 'h', 'r', 'c', 'a', 't', '2' };
+	static const char magic[8] = MSHARE_CATALOG_MAGIC;
 	const struct mshare_catalog_header *header = bytes;
 	const char *first = bytes;
 	uint64_t entries, strings;

@@ -57,6 +57,24 @@ _dl_mshare_is_split (const struct link_map *l)
   return __glibc_unlikely (l->l_mshare) && !l->l_contiguous;
 }
 
+/* Has VALUE, an address in the data of L that only has to be relocated by
+   L->l_addr, been in the region's data, and so is relocated already?  Linked
+   addresses are far below all regions.  */
+static inline bool
+_dl_mshare_is_relocated (const struct link_map *l, ElfW(Addr) value)
+{
+  return _dl_mshare_is_split (l) && value >= l->l_addr;
+}
+
+/* Has the region's data at WORD the value of the symbol that was found for L?
+   Then the page can stay shared.  */
+static inline bool
+_dl_mshare_is_bound (const struct link_map *l, const ElfW(Addr) *word,
+		     ElfW(Addr) value)
+{
+  return _dl_mshare_is_split (l) && *word == value;
+}
+
 /* Where the text of L, which is split, ends, and where its data begins.  */
 void _dl_mshare_ranges (const struct link_map *l, uintptr_t *text_end,
 			uintptr_t *data) attribute_hidden;
@@ -94,6 +112,8 @@ struct link_map *_dl_mshare_debug_new (Lmid_t ns, struct link_map *new)
 # define _dl_mshare_retry(l, errstring) false
 # define _dl_mshare_unmap(l) ((void) 0)
 # define _dl_mshare_is_split(l) false
+# define _dl_mshare_is_relocated(l, value) false
+# define _dl_mshare_is_bound(l, word, value) false
 # define _dl_mshare_ranges(l, text_end, data) ((void) 0)
 # define _dl_mshare_debug_start() ((void) 0)
 # define _dl_mshare_debug_add(l) ((void) 0)

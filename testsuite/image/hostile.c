@@ -53,13 +53,31 @@ static unsigned char *copy_of(const unsigned char *bytes, size_t size)
 	return copy;
 }
 
+/* What is done with an image when a region goes live */
+static void relocate_and_bind(const struct image_source *source)
+{
+	const uint64_t base = 0x7f8000000000;
+	struct image_binder *binder = image_binder_new();
+	struct image_data data;
+	int library;
+
+	if (!binder || image_relocate(source, base, &data)) {
+		image_binder_free(binder);
+		return;
+	}
+	library = image_binder_add(binder, source, base);
+	if (library >= 0)
+		image_bind(binder, library, source, &data);
+	free(data.bytes);
+	image_binder_free(binder);
+}
+
 /* The image would be written: decode all of it. */
 static bool is_right(const struct image_source *source,
 		     const struct image_file *file)
 {
 	struct image_verdict verdict = { 0 };
 	struct image_source image;
-	struct image_data data;
 	struct image_note note;
 	int err = image_read_bytes(copy_of(file->bytes, file->size), file->size,
 				   &image, &verdict);
@@ -71,8 +89,7 @@ static bool is_right(const struct image_source *source,
 	image_forget(&image);
 	if (err)
 		printf("not right: %s\n", verdict.why);
-	if (!image_relocate(source, 0x7f8000000000, &data))
-		free(data.bytes);
+	relocate_and_bind(source);
 	return !err;
 }
 

@@ -37,6 +37,7 @@ struct library {
 	bool is_split;
 	struct fake_split split;
 	struct image_source source;	/* itself, if it is relocated */
+	int symbols;			/* its number in the binder */
 };
 
 static struct library libraries[MAX_LIBRARIES];
@@ -150,14 +151,38 @@ static void copy_text(int fd, const struct library *lib, off_t to)
 	}
 }
 
-static void copy_data(int fd, const struct library *lib, uint64_t start,
+static const struct image_source *source_of(const struct library *lib)
+{
+	return lib->is_split ? &lib->split.image : &lib->source;
+}
+
+static uint64_t base_of(const struct library *lib, uint64_t start,
+			const struct mshare_place *place)
+{
+	return start + place->text_offset - lib->elf.text_vaddr;
+}
+
+static void read_symbols(struct image_binder *binder, uint64_t start)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (places[i].placement == MSHARE_PAIRED)
+			continue;
+		libraries[i].symbols = image_binder_add(
+			binder, source_of(&libraries[i]),
+			base_of(&libraries[i], start, &places[i]));
+		if (libraries[i].symbols < 0)
+			errx(1, "no memory");
+	}
+}
+
+static void copy_data(int fd, struct image_binder *binder,
+		      const struct library *lib, uint64_t start,
 		      const struct mshare_place *place)
 {
-	uint64_t base = start + place->text_offset - lib->elf.text_vaddr;
 	struct image_data data;
 
-	if (image_relocate(lib->is_split ? &lib->split.image : &lib->source,
-			   base, &data))
+	if (image_relocate(source_of(lib), base_of(lib, start, place), &data) ||
+	    image_bind(binder, lib->symbols, source_of(lib), &data))
 		errx(1, "%s: it cannot be relocated", lib->path);
 	write_at(fd, data.bytes, data.size, place->data_offset);
 	free(data.bytes);
@@ -199,6 +224,7 @@ static void add_to_catalog(struct mshare_builder *builder, size_t i)
 static void write_region(int fd, struct mshare_info *info, uint64_t base)
 {
 	struct mshare_builder *builder = mshare_builder_new();
+	struct image_binder *binder = image_binder_new();
 	struct mshare_layout layout;
 	void *catalog = NULL;
 	size_t size = 0;
@@ -209,10 +235,12 @@ static void write_region(int fd, struct mshare_info *info, uint64_t base)
 		errx(1, "layout: %s", strerror(-error));
 	if (ftruncate(fd, layout.size))
 		err(1, "ftruncate");
+	read_symbols(binder, layout.start);
 	for (size_t i = 0; i < count; i++) {
 		copy_text(fd, &libraries[i], places[i].text_offset);
 		if (places[i].placement != MSHARE_PAIRED)
-			copy_data(fd, &libraries[i], layout.start, &places[i]);
+			copy_data(fd, binder, &libraries[i], layout.start,
+				  &places[i]);
 		add_to_catalog(builder, i);
 	}
 	error = mshare_builder_finish(builder, &layout, &catalog, &size);
@@ -225,6 +253,7 @@ static void write_region(int fd, struct mshare_info *info, uint64_t base)
 	write_at(fd, catalog, size, MSHARE_CATALOG_OFFSET);
 	free(catalog);
 	mshare_builder_free(builder);
+	image_binder_free(binder);
 }
 
 static uint64_t number(const char *text)

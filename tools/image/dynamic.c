@@ -68,6 +68,9 @@ static void take(struct image_source *source, struct tags *tags,
 	case DT_INIT: source->init = dyn->d_un.d_ptr; break;
 	case DT_FINI: source->fini = dyn->d_un.d_ptr; break;
 	case DT_PLTGOT: source->pltgot = dyn->d_un.d_ptr; break;
+	case DT_BIND_NOW: source->binds_now = true; break;
+	case DT_FLAGS: source->binds_now |= dyn->d_un.d_val & DF_BIND_NOW; break;
+	case DT_FLAGS_1: source->binds_now |= dyn->d_un.d_val & DF_1_NOW; break;
 	}
 }
 
@@ -147,13 +150,20 @@ static int find_symbols(struct image_source *source, const struct tags *tags,
 			    "no section of dynamic symbols");
 }
 
-static void find_soname(struct image_source *source, const struct tags *tags)
+static void find_strings(struct image_source *source, const struct tags *tags)
 {
-	const char *strings = (char *)image_at(source, tags->strtab, tags->strsz);
+	const unsigned char *strings = image_at(source, tags->strtab,
+						tags->strsz);
 
 	source->soname = "";
-	if (strings && tags->soname < tags->strsz && !strings[tags->strsz - 1])
-		source->soname = strings + tags->soname;
+	if (!strings || !tags->strsz || strings[tags->strsz - 1])
+		return;
+	source->strings = (struct image_table) {
+		.at = tags->strtab, .offset = (size_t)(strings - source->bytes),
+		.count = tags->strsz,
+	};
+	if (tags->soname < tags->strsz)
+		source->soname = (const char *)strings + tags->soname;
 }
 
 static int check_read_only(const struct image_source *source,
@@ -200,6 +210,6 @@ int image_read_dynamic(struct image_source *source,
 		err = check_read_only(source, &source->dynsym, "symbols",
 				      verdict);
 	if (!err)
-		find_soname(source, &tags);
+		find_strings(source, &tags);
 	return err;
 }

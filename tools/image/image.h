@@ -18,6 +18,8 @@
  *	rewrite.c	move the data
  *	write.c, note.c	the image's file
  *	relocate.c	second stage: the data, relocated for one base address
+ *	bind.c		the same: references to symbols, as most programs bind
+ *			them
  *	verify.c, run.c	compare an image with its original
  *
  * Functions return 0 or a negative errno; where a library is at fault it is
@@ -481,6 +483,8 @@ int image_run(const struct image_source *original, const char *path,
  * @size:     bytes of them
  * @relative: R_X86_64_RELATIVE relocations applied
  * @relr:     places of DT_RELR relocated
+ * @lazy:     words of functions that are bound when they are first called
+ * @bound:    references to symbols, image_bind()
  */
 struct image_data {
 	uint64_t vaddr;
@@ -488,6 +492,8 @@ struct image_data {
 	size_t size;
 	uint64_t relative;
 	uint64_t relr;
+	uint64_t lazy;
+	uint64_t bound;
 };
 
 /**
@@ -497,12 +503,57 @@ struct image_data {
  * @data:    receives the data
  *
  * DT_RELR's tags are taken out of the dynamic section: to apply it twice would
- * be wrong.  DT_RELA's relocations may be applied again.
+ * be wrong.  DT_RELA's relative relocations may be applied again.  Addresses in
+ * the dynamic section, and words of functions that are bound lazily, are
+ * relocated, too: a loader that does so itself must see by their values that
+ * they are.
  *
  * Return: 0; -ENOEXEC: one of them is of something else, so that it is not
  * applied; -ENOMEM.
  */
 int image_relocate(const struct image_source *source, uint64_t base,
 		   struct image_data *data);
+
+/** struct image_binder - libraries that are bound to each other in advance */
+struct image_binder;
+
+/**
+ * image_binder_new() - none yet
+ *
+ * Return: the binder; image_binder_free(); NULL: no memory.
+ */
+struct image_binder *image_binder_new(void);
+
+/**
+ * image_binder_add() - a library that others may refer to
+ * @binder: the binder, with which nothing was bound yet
+ * @source: an image, or a library as it is; not needed any more afterwards
+ * @base:   what ld.so will have as l_addr
+ *
+ * Return: its number; -ENOMEM.
+ */
+int image_binder_add(struct image_binder *binder,
+		     const struct image_source *source, uint64_t base);
+
+/**
+ * image_bind() - bind references to symbols
+ * @binder:  the binder, with all libraries that there are
+ * @library: which one, by its number
+ * @source:  the library
+ * @data:    its data, relocated
+ *
+ * What they will find depends on the program: ld.so must look all of them up,
+ * and write what differs.
+ *
+ * Return: 0; -ENOMEM.
+ */
+int image_bind(struct image_binder *binder, int library,
+	       const struct image_source *source, struct image_data *data);
+
+/**
+ * image_binder_free() - forget all
+ * @binder: the binder, or NULL
+ */
+void image_binder_free(struct image_binder *binder);
 
 #endif /* IMAGE_H */

@@ -8,8 +8,7 @@
 
 #include "steps.h"
 
-/* A word of the data, or NULL: then it is bss, or belongs to nobody. */
-static unsigned char *word_of(const struct image_data *data, uint64_t vaddr)
+unsigned char *image_data_word(const struct image_data *data, uint64_t vaddr)
 {
 	uint64_t offset = vaddr - data->vaddr;
 
@@ -26,7 +25,7 @@ static int apply_rela(const struct image_source *source,
 
 	for (size_t i = 0; i < table->count; i++) {
 		uint64_t value = base + (uint64_t)rela[i].r_addend;
-		unsigned char *word = word_of(data, rela[i].r_offset);
+		unsigned char *word = image_data_word(data, rela[i].r_offset);
 
 		if (ELF64_R_TYPE(rela[i].r_info) != R_X86_64_RELATIVE)
 			continue;
@@ -45,7 +44,7 @@ static int apply_relr(const struct image_source *source, uint64_t base,
 	uint64_t place, value;
 
 	while (image_relr_next(&walk, &place)) {
-		unsigned char *word = word_of(data, place);
+		unsigned char *word = image_data_word(data, place);
 
 		if (!word)
 			return -ENOEXEC;
@@ -55,6 +54,55 @@ static int apply_relr(const struct image_source *source, uint64_t base,
 		data->relr++;
 	}
 	return 0;
+}
+
+/*
+ * Functions that are bound when they are first called: until then each word
+ * leads to what binds it, at its linked address.
+ */
+static void apply_lazy(const struct image_source *source, uint64_t base,
+		       struct image_data *data)
+{
+	const Elf64_Rela *rela = image_rows(source, &source->jmprel);
+	uint64_t value;
+
+	for (size_t i = 0; i < source->jmprel.count && !source->binds_now; i++) {
+		unsigned char *word = image_data_word(data, rela[i].r_offset);
+
+		if (!word || ELF64_R_TYPE(rela[i].r_info) != R_X86_64_JUMP_SLOT)
+			continue;
+		memcpy(&value, word, sizeof(value));
+		if (!image_is_text(source, value))
+			continue;
+		value += base;
+		memcpy(word, &value, sizeof(value));
+		data->lazy++;
+	}
+}
+
+/* Addresses that ld.so relocates where they are: elf_get_dynamic_info() */
+static bool is_relocated_tag(const Elf64_Dyn *entry)
+{
+	switch (entry->d_tag) {
+	case DT_HASH: case DT_PLTGOT: case DT_STRTAB: case DT_SYMTAB:
+	case DT_JMPREL: case DT_VERSYM: case DT_GNU_HASH:
+		return true;
+	case DT_RELA:
+		return entry->d_un.d_ptr;
+	default:
+		return false;
+	}
+}
+
+static void relocate_tags(const struct image_source *source, uint64_t base,
+			  struct image_data *data)
+{
+	Elf64_Dyn *dynamic = (Elf64_Dyn *)(data->bytes +
+					   (source->dynamic.at - data->vaddr));
+
+	for (size_t i = 0; i < source->dynamic.count; i++)
+		if (is_relocated_tag(&dynamic[i]))
+			dynamic[i].d_un.d_ptr += base;
 }
 
 static void drop_relr_tags(const struct image_source *source,
@@ -98,6 +146,8 @@ int image_relocate(const struct image_source *source, uint64_t base,
 		*data = (struct image_data) { 0 };
 		return err;
 	}
+	apply_lazy(source, base, data);
+	relocate_tags(source, base, data);
 	if (source->relr.count)
 		drop_relr_tags(source, data);
 	return 0;

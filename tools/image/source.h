@@ -114,12 +114,14 @@ struct image_span {
  * @constants:	data that only relocations change (.data.rel.ro); 0: unknown
  * @dynamic:	dynamic section, up to DT_NULL
  * @dynsym:	dynamic symbols
+ * @strings:	their names: bytes, the last of them 0; empty: none that are good
  * @rela:	relocations, DT_RELA
  * @jmprel:	relocations, DT_JMPREL
  * @relr:	packed relative relocations, DT_RELR
  * @init:	DT_INIT, or 0
  * @fini:	DT_FINI, or 0
  * @pltgot:	DT_PLTGOT, or 0
+ * @binds_now:	no function is bound lazily
  * @soname:	DT_SONAME, or ""
  * @build_id:	NT_GNU_BUILD_ID
  * @build_id_size: bytes of it, 0: none
@@ -143,12 +145,14 @@ struct image_source {
 	struct image_span constants;
 	struct image_table dynamic;
 	struct image_table dynsym;
+	struct image_table strings;
 	struct image_table rela;
 	struct image_table jmprel;
 	struct image_table relr;
 	uint64_t init;
 	uint64_t fini;
 	uint64_t pltgot;
+	bool binds_now;
 	const char *soname;
 	unsigned char build_id[IMAGE_BUILD_ID_MAX];
 	size_t build_id_size;

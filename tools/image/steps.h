@@ -171,6 +171,73 @@ static inline bool image_is_code_section(const Elf64_Shdr *section)
 		       (SHF_ALLOC | SHF_EXECINSTR);
 }
 
+/* ---- symbols.c --------------------------------------------------------- */
+
+/**
+ * struct image_symbols - names and versions of dynamic symbols
+ * @strings:  names are in there
+ * @size:     bytes of it, the last of them 0
+ * @indices:  of the symbols' versions, or NULL; the library's own bytes
+ * @versions: their names by index, or NULL
+ * @elf:      the library, for libelf
+ */
+struct image_symbols {
+	const char *strings;
+	size_t size;
+	const Elf64_Half *indices;
+	const char **versions;
+	struct Elf *elf;
+};
+
+/**
+ * image_symbols_open() - of a library that was read
+ * @source:  the library
+ * @strings: its strings, or a copy of them, which names will be in
+ * @symbols: receives them; image_symbols_close() if that succeeds
+ *
+ * Return: 0; -ENOMEM.
+ */
+int image_symbols_open(const struct image_source *source, const char *strings,
+		       struct image_symbols *symbols);
+
+/**
+ * image_symbols_close() - forget them; names stay where they are
+ * @symbols: of image_symbols_open()
+ */
+void image_symbols_close(struct image_symbols *symbols);
+
+/**
+ * image_symbols_string() - a name
+ * @symbols: the library's
+ * @offset:  where
+ *
+ * Return: the name; "" if there is none.
+ */
+const char *image_symbols_string(const struct image_symbols *symbols,
+				 uint64_t offset);
+
+/**
+ * image_symbols_version() - the version of a symbol
+ * @symbols: the library's
+ * @symbol:  its number
+ * @hidden:  receives whether only references to this version find it
+ *
+ * Return: the version's name; "": none.
+ */
+const char *image_symbols_version(const struct image_symbols *symbols,
+				  size_t symbol, bool *hidden);
+
+/* ---- relocate.c -------------------------------------------------------- */
+
+/**
+ * image_data_word() - a word of a library's data
+ * @data:  of image_relocate()
+ * @vaddr: its linked address
+ *
+ * Return: its eight bytes; NULL: it is bss, or belongs to nobody.
+ */
+unsigned char *image_data_word(const struct image_data *data, uint64_t vaddr);
+
 /* ---- relocs.c ---------------------------------------------------------- */
 
 /**

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The data of libraries, relocated for the addresses they have in this
- * generation: one file, of which the module gives every process a private
- * mapping.
+ * generation, and bound to each other: one file, of which the module gives
+ * every process a private mapping.
  *
  *	byte x of a zone is byte x behind the zone's beginning in the file
  *
@@ -32,6 +32,7 @@ struct writing {
 	struct data_file *data;
 	const struct mshare_layout *layout;
 	struct progress *progress;
+	struct image_binder *binder;
 	int fd;
 };
 
@@ -88,8 +89,39 @@ static uint64_t file_offset(const struct mshare_layout *layout, uint64_t offset)
 	abort();
 }
 
+/* What ld.so will have as l_addr */
+static uint64_t base_of(const struct writing *writing,
+			const struct library *library)
+{
+	return writing->layout->start + library->place.text_offset -
+	       library->elf.text_vaddr;
+}
+
+/* Symbols of all libraries.  One that cannot be read will be left out. */
+static void read_symbols(struct writing *writing, struct selection *selection)
+{
+	writing->binder = image_binder_new();
+	for (size_t i = 0; i < selection->count && writing->binder; i++) {
+		struct library *library = &selection->libraries[i];
+		struct image_verdict verdict = { 0 };
+		struct image_source source;
+
+		library->symbols = image_read(text_fd(library), &source,
+					      &verdict);
+		if (!library->symbols)
+			library->symbols = image_binder_add(
+				writing->binder, &source,
+				base_of(writing, library));
+		image_forget(&source);
+		if (library->symbols == -ENOMEM)
+			give_up(writing, "%s", strerror(ENOMEM));
+	}
+	if (!writing->binder)
+		give_up(writing, "%s", strerror(ENOMEM));
+}
+
 /* Relocated, if the library is still what it was when it was chosen. */
-static int relocate(const struct library *library, uint64_t start,
+static int relocate(const struct writing *writing, const struct library *library,
 		    struct image_data *data)
 {
 	struct image_verdict verdict = { 0 };
@@ -97,14 +129,14 @@ static int relocate(const struct library *library, uint64_t start,
 	int err = image_read(text_fd(library), &source, &verdict);
 
 	if (!err)
-		err = image_relocate(&source,
-				     start + library->place.text_offset -
-					     library->elf.text_vaddr,
-				     data);
-	image_forget(&source);
+		err = image_relocate(&source, base_of(writing, library), data);
 	if (!err && (data->vaddr != library->elf.data_vaddr ||
 		     data->size > library->place.data_size))
 		err = -ENOEXEC;
+	if (!err && library->symbols >= 0)
+		err = image_bind(writing->binder, library->symbols, &source,
+				 data);
+	image_forget(&source);
 	return err;
 }
 
@@ -114,7 +146,7 @@ static bool write_library(struct writing *writing, const struct library *library
 	const struct mshare_layout *layout = writing->layout;
 	uint64_t offset = file_offset(layout, library->place.data_offset);
 	struct image_data data = { 0 };
-	int unfit = relocate(library, layout->start, &data);
+	int unfit = relocate(writing, library, &data);
 	int err = unfit == -ENOMEM ? unfit : 0;
 
 	if (!unfit)
@@ -170,7 +202,9 @@ void data_file_make(struct data_file *data, struct selection *selection,
 	create(&writing);
 	if (ftruncate(writing.fd, (off_t)size))
 		give_up(&writing, "%s", strerror(errno));
+	read_symbols(&writing, selection);
 	write_libraries(&writing, selection);
+	image_binder_free(writing.binder);
 	finish(&writing);
 }
 

@@ -18,6 +18,7 @@
  * @image: used in its place, if its path is not NULL
  * @elf:   the shape of what is used
  * @place: where that goes; its placement is chosen with the library
+ * @symbols: its number in an image_binder, or a negative errno
  */
 struct library {
 	char *path;
@@ -26,6 +27,7 @@ struct library {
 	struct taken image;
 	struct mshare_elf elf;
 	struct mshare_place place;
+	int symbols;
 };
 
 /** struct file_id - what makes two paths the same file */
