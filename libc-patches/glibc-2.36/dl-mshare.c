@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ldsodefs.h>
+#include <dl-machine.h>		/* needs ldsodefs.h */
 #include <libc-pointer-arith.h>
 #include <not-cancel.h>
 #include <stddef.h>
@@ -158,10 +159,25 @@ _dl_mshare_option (const char *value)
   mshare.verbose = strcmp (value, "verbose") == 0;
 }
 
+/* Does _dl_relocate_object leave all functions to the first call, those of
+   libraries with DT_BIND_NOW too, so that somebody sees the calls?  The region's
+   data has such functions bound (README.md).  */
+static bool
+calls_are_seen (void)
+{
+  if (GLRO(dl_profile) != NULL)
+    return true;
+  for (struct audit_ifaces *afct = GLRO(dl_audit); afct != NULL;
+       afct = afct->next)
+    if (afct->ARCH_LA_PLTENTER != NULL || afct->ARCH_LA_PLTEXIT != NULL)
+      return true;
+  return false;
+}
+
 void
 _dl_mshare_start (void)
 {
-  mshare.active = !mshare.off;
+  mshare.active = !mshare.off && !calls_are_seen ();
   /* Audit modules are told of each library as it is mapped.  */
   mshare.keep_open = GLRO(dl_naudit) == 0;
 }

@@ -4,8 +4,11 @@
  * a process, bound for the addresses they have, are what ld.so made of them.
  *
  *	bound LIBRARY...	loaded into this process
+ *
+ * This program is not position-independent: its own symbols are known.
  */
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <link.h>
 #include <stdlib.h>
@@ -123,15 +126,16 @@ static void compare_table(const struct loaded *loaded,
 		}
 }
 
+/* @program: its number in the binder, or negative */
 static void compare(const struct loaded *loaded, struct image_binder *binder,
-		    struct counts *counts)
+		    int program, struct counts *counts)
 {
 	const struct image_source *source = &loaded->source;
 	struct image_data before, data;
 
 	if (image_relocate(source, loaded->base, &before) ||
 	    image_relocate(source, loaded->base, &data) ||
-	    image_bind(binder, loaded->number, source, &data)) {
+	    image_bind(binder, loaded->number, program, source, &data)) {
 		check(false, "%s is bound", loaded->path);
 		return;
 	}
@@ -142,13 +146,27 @@ static void compare(const struct loaded *loaded, struct image_binder *binder,
 	free(data.bytes);
 }
 
+static struct counts compare_libraries(const struct loaded *loaded, size_t count,
+				       struct image_binder *binder, int program,
+				       const char *what)
+{
+	struct counts counts = { 0 };
+
+	for (size_t i = 0; i < count; i++)
+		compare(&loaded[i], binder, program, &counts);
+	printf("%s: %lu references, %lu bound in advance, %lu of them to something else\n",
+	       what, counts.symbols, counts.bound, counts.different);
+	return counts;
+}
+
 int main(int argc, char **argv)
 {
 	static struct loaded loaded[LIBRARIES_MAX];
 	struct image_binder *binder = image_binder_new();
-	struct counts counts = { 0 };
+	struct counts any, this;
 	struct link_map *map;
 	size_t count;
+	int program;
 
 	for (int i = 1; i < argc; i++)
 		if (!dlopen(argv[i], RTLD_NOW | RTLD_GLOBAL))
@@ -156,15 +174,26 @@ int main(int argc, char **argv)
 	if (!binder || dlinfo(dlopen(NULL, RTLD_NOW), RTLD_DI_LINKMAP, &map))
 		return 1;
 	count = read_libraries(map, loaded, binder);
-	for (size_t i = 0; i < count; i++)
-		compare(&loaded[i], binder, &counts);
-	printf("%zu libraries: %lu references, %lu bound in advance, %lu of them to something else\n",
-	       count, counts.symbols, counts.bound, counts.different);
-	check(count > 5, "there are many libraries");
-	check(counts.bound >= 0.9 * (double)counts.symbols,
+	check(count > 5, "there are many libraries: %zu", count);
+	program = image_binder_add_program(binder, "/proc/self/exe");
+	check(program >= 0 &&
+	      program == image_binder_add_program(binder, "/proc/self/exe"),
+	      "a program is added once");
+	check(image_binder_add_program(binder, "/etc/passwd") == -ENOEXEC &&
+	      image_binder_add_program(binder, "/nowhere") == -ENOENT,
+	      "what is no program is not");
+
+	any = compare_libraries(loaded, count, binder, -1, "for any program");
+	check(any.bound >= 0.9 * (double)any.symbols,
 	      "nine of ten references to symbols are bound in advance");
-	check(counts.different <= 0.01 * (double)counts.bound,
+	check(any.different <= 0.01 * (double)any.bound,
 	      "one of a hundred to something else, at most");
+	this = compare_libraries(loaded, count, binder, program,
+				 "for this program");
+	check(this.bound >= 0.9 * (double)this.symbols &&
+	      this.different <= 0.0005 * (double)this.bound &&
+	      this.different < any.different,
+	      "for this program five of ten thousand: what is opened later");
 	image_binder_free(binder);
 	return report_status();
 }

@@ -67,7 +67,7 @@ static void relocate_and_bind(const struct image_source *source)
 	}
 	library = image_binder_add(binder, source, base);
 	if (library >= 0)
-		image_bind(binder, library, source, &data);
+		image_bind(binder, library, -1, source, &data);
 	free(data.bytes);
 	image_binder_free(binder);
 }

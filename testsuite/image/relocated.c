@@ -8,12 +8,16 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <link.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "made.h"
 #include "report.h"
 #include "steps.h"
+
+/* As good as any */
+#define SOME_BASE	0x7f8000000000UL
 
 /** struct tried - what a child tries */
 struct tried {
@@ -56,6 +60,34 @@ static void compare_all(struct differences *d)
 		compare_word(d, place);
 }
 
+/* What ld.so relocates in the dynamic section; RELR's tags are not there. */
+static void compare_dynamic(struct differences *d)
+{
+	const struct image_source *source = d->tried->source;
+
+	for (size_t i = 0; i < source->dynamic.count && !source->relr.count; i++)
+		compare_word(d, source->dynamic.at + i * sizeof(Elf64_Dyn) +
+				offsetof(Elf64_Dyn, d_un));
+}
+
+/* Functions that nobody has called yet; constructors may have called some. */
+static bool compare_lazy(struct differences *d)
+{
+	const struct image_source *source = d->tried->source;
+	const Elf64_Rela *rela = image_rows(source, &source->jmprel);
+	size_t before = d->different, words = d->words;
+
+	for (size_t i = 0; i < source->jmprel.count; i++)
+		if (ELF64_R_TYPE(rela[i].r_info) == R_X86_64_JUMP_SLOT)
+			compare_word(d, rela[i].r_offset);
+	words = d->words - words;
+	printf("%s: %zu functions, %zu of them bound\n", d->tried->path, words,
+	       d->different - before);
+	before = d->different - before;
+	d->different -= before;
+	return source->binds_now || !words || before < words;
+}
+
 /* 0: equal, 1: different, 2: cannot be loaded */
 static int try_in_child(const void *arg)
 {
@@ -76,9 +108,10 @@ static int try_in_child(const void *arg)
 	compare_all(&d);
 	printf("%s: %zu words, %lu RELATIVE, %lu RELR\n", tried->path, d.words,
 	       data.relative, data.relr);
-	if (d.words != data.relative + data.relr)
+	if (!d.words || d.words != data.relative + data.relr)
 		return 1;
-	return !d.words || d.different;
+	compare_dynamic(&d);
+	return !compare_lazy(&d) || d.different;
 }
 
 static void check_relr_is_gone(const struct image_source *source)
@@ -88,7 +121,7 @@ static void check_relr_is_gone(const struct image_source *source)
 	bool found = false, ended = false;
 	size_t kept = 0;
 
-	if (!check(source->relr.count && !image_relocate(source, 0, &data),
+	if (!check(source->relr.count && !image_relocate(source, SOME_BASE, &data),
 		   "a library with RELR is relocated"))
 		return;
 	dynamic = (void *)(data.bytes + (source->dynamic.at - data.vaddr));
@@ -118,13 +151,32 @@ static void check_others_are_refused(struct image_source *source,
 		return;
 	kept = rela[i];
 	rela[i].r_offset = source->shape.text_vaddr;
-	check_eq(image_relocate(source, 0, &data), -ENOEXEC,
+	check_eq(image_relocate(source, SOME_BASE, &data), -ENOEXEC,
 		 "%s: not with a relocation of text", name);
 	rela[i].r_offset = mshare_round_up(source->data_file_end,
 					   MSHARE_PAGE_SIZE) - 4;
-	check_eq(image_relocate(source, 0, &data), -ENOEXEC,
+	check_eq(image_relocate(source, SOME_BASE, &data), -ENOEXEC,
 		 "%s: nor of what is not in the file", name);
 	rela[i] = kept;
+}
+
+/* ld.so could not tell what is relocated, or would relocate it later. */
+static void check_doubts_are_refused(struct image_source *source,
+				     const char *name)
+{
+	const struct image_table jmprel = source->jmprel;
+	struct image_data data;
+
+	check_eq(image_relocate(source, source->data_end, &data), -ENOEXEC,
+		 "%s: not below its linked addresses", name);
+	check_eq(image_relocate(source, -source->data_end + 1, &data), -ENOEXEC,
+		 "%s: nor where addresses wrap", name);
+	if (!source->rela.count)
+		return;
+	source->jmprel = source->rela;
+	check_eq(image_relocate(source, SOME_BASE, &data), -ENOEXEC,
+		 "%s: nor with one table in the other", name);
+	source->jmprel = jmprel;
 }
 
 static void compare(const char *path, const char *directory)
@@ -150,6 +202,7 @@ static void compare(const char *path, const char *directory)
 	check_eq(in_child(try_in_child, &image), 0,
 		 "%s: its image as ld.so relocates that", name);
 	check_others_are_refused(&made.image, name);
+	check_doubts_are_refused(&made.image, name);
 	if (strstr(name, "relr"))
 		check_relr_is_gone(&made.image);
 	unmake(&made);

@@ -182,7 +182,7 @@ static void copy_data(int fd, struct image_binder *binder,
 	struct image_data data;
 
 	if (image_relocate(source_of(lib), base_of(lib, start, place), &data) ||
-	    image_bind(binder, lib->symbols, source_of(lib), &data))
+	    image_bind(binder, lib->symbols, -1, source_of(lib), &data))
 		errx(1, "%s: it cannot be relocated", lib->path);
 	write_at(fd, data.bytes, data.size, place->data_offset);
 	free(data.bytes);

@@ -108,7 +108,6 @@ static int note_target(struct code *code, const ZydisDecodedInstruction *in,
 	}
 	switch (image_classify(source, target)) {
 	case IMAGE_TO_TEXT:
-		code_refer(code, target);
 		return 0;
 	case IMAGE_TO_DATA:
 		return image_sites_add(code->sites, &(struct image_site) {

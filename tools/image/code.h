@@ -13,7 +13,6 @@
 #define CODE_START	2	/* an instruction begins here */
 #define CODE_BODY	4	/* an instruction goes on here */
 #define CODE_TARGET	8	/* a direct branch leads here */
-#define CODE_REFERENCE	16	/* code or a symbol refers to it as data */
 
 /**
  * struct code - the executable sections of a library
@@ -109,17 +108,6 @@ int code_sweep(struct code *code, uint64_t start, uint64_t end);
 int code_enter(struct code *code, uint64_t vaddr);
 
 /**
- * code_refer() - an address is referred to as data, if it is code at all
- * @code:  the code
- * @vaddr: the address
- */
-static inline void code_refer(struct code *code, uint64_t vaddr)
-{
-	if (code_is_area(code, vaddr))
-		code->flags[vaddr - code->base] |= CODE_REFERENCE;
-}
-
-/**
  * code_settle() - follow what is entered and all direct branches, and check
  * that none leads into the middle of an instruction: a sweep that lost its
  * step would show so
@@ -139,17 +127,9 @@ bool code_may_branch(const struct code *code, uint64_t target);
 /* ---- gaps.c ------------------------------------------------------------ */
 
 /**
- * code_sweep_gaps() - decode functions that nothing known uses
- * @code: the code; code_settle() has been called
- *
- * Return: 0; -ENOEXEC; -ENOMEM.
- */
-int code_sweep_gaps(struct code *code);
-
-/**
  * code_check_gaps() - no code that could be in bytes that were not decoded
  * refers to data
- * @code:      the code; code_sweep_gaps() has been called
+ * @code:      the code; code_settle() has been called
  * @uncovered: receives how many such bytes there are
  *
  * Return: 0; -ENOEXEC.

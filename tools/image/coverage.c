@@ -60,8 +60,6 @@ static int add_functions(struct coverage *coverage, const Elf64_Sym *symbols,
 		uint64_t size = symbols[i].st_size;
 		unsigned char type = ELF64_ST_TYPE(symbols[i].st_info);
 
-		if (type == STT_NOTYPE || type == STT_OBJECT)
-			code_refer(coverage->code, start);
 		if ((type != STT_FUNC && type != STT_GNU_IFUNC) ||
 		    symbols[i].st_shndx == SHN_UNDEF ||
 		    !code_is_area(coverage->code, start) ||
@@ -190,8 +188,6 @@ int image_cover(struct code *code, struct image_unwind *unwind,
 		err = enter(&coverage, pointers);
 	if (!err)
 		err = code_settle(code);
-	if (!err)
-		err = code_sweep_gaps(code);
 	image_addresses_free(&coverage.entries);
 	return err;
 }

@@ -78,12 +78,17 @@ static void take(struct image_source *source, struct tags *tags,
 static int find_dynamic(struct image_source *source,
 			struct image_verdict *verdict)
 {
+	bool found = false;
+
 	for (size_t i = 0; i < source->nphdr; i++) {
 		const Elf64_Phdr *ph = &source->phdr[i];
 		int err;
 
 		if (ph->p_type != PT_DYNAMIC)
 			continue;
+		if (found)
+			return image_refuse(verdict, IMAGE_DAMAGED,
+					    "two dynamic sections");
 		err = image_check_table(source, ph->p_vaddr,
 					ph->p_filesz / 16 * 16, 16,
 					"the dynamic section",
@@ -93,12 +98,15 @@ static int find_dynamic(struct image_source *source,
 		if (source->dynamic.offset != ph->p_offset)
 			return image_refuse(verdict, IMAGE_DAMAGED,
 					    "the dynamic section is in two places");
-		if (!image_is_data(source, ph->p_vaddr))
+		/* Of one that is not writable ld.so relocates nothing. */
+		if (!image_is_data(source, ph->p_vaddr) ||
+		    !(ph->p_flags & PF_W))
 			return image_refuse(verdict, IMAGE_DYNAMIC,
 					    "a dynamic section that is not data");
-		return 0;
+		found = true;
 	}
-	return image_refuse(verdict, IMAGE_DAMAGED, "no dynamic section");
+	return found ? 0 : image_refuse(verdict, IMAGE_DAMAGED,
+					"no dynamic section");
 }
 
 static int read_tags(struct image_source *source, struct tags *tags,
@@ -150,20 +158,13 @@ static int find_symbols(struct image_source *source, const struct tags *tags,
 			    "no section of dynamic symbols");
 }
 
-static void find_strings(struct image_source *source, const struct tags *tags)
+static void find_soname(struct image_source *source, const struct tags *tags)
 {
-	const unsigned char *strings = image_at(source, tags->strtab,
-						tags->strsz);
+	const char *strings = (char *)image_at(source, tags->strtab, tags->strsz);
 
 	source->soname = "";
-	if (!strings || !tags->strsz || strings[tags->strsz - 1])
-		return;
-	source->strings = (struct image_table) {
-		.at = tags->strtab, .offset = (size_t)(strings - source->bytes),
-		.count = tags->strsz,
-	};
-	if (tags->soname < tags->strsz)
-		source->soname = (const char *)strings + tags->soname;
+	if (strings && tags->soname < tags->strsz && !strings[tags->strsz - 1])
+		source->soname = strings + tags->soname;
 }
 
 static int check_read_only(const struct image_source *source,
@@ -210,6 +211,6 @@ int image_read_dynamic(struct image_source *source,
 		err = check_read_only(source, &source->dynsym, "symbols",
 				      verdict);
 	if (!err)
-		find_strings(source, &tags);
+		find_soname(source, &tags);
 	return err;
 }

@@ -4,15 +4,11 @@
  * enters.  They are padding, or tables that hand-written code keeps beside
  * itself, or code that nobody knows.
  *
- * If nothing refers to a gap, neither as code nor as data, what it begins with
- * is taken for functions that are not used, and swept like other code.  That
- * does no harm if it is never run, and if it is, in a way that was not seen, it
- * is right.
- *
- * For all others, the gap rule: no code that could be in it refers to data.  An
- * instruction could begin at each byte.  It does not if what would run after it
- * comes to bytes that are no instruction, or branches out of the text; how it
- * goes on behind a call is not known, as the call may not return.
+ * The gap rule: no code that could be in one refers to data.  An instruction
+ * could begin at each byte.  It does not if what would run after it comes to
+ * bytes that no processor takes, or branches out of the text.  How it goes on
+ * behind a call is not known, as the call may not return; nor behind bytes that
+ * only this decoder does not know, as they may be an instruction that is newer.
  */
 #include "code.h"
 #include "steps.h"
@@ -25,11 +21,6 @@ struct gap {
 	size_t start;
 	size_t end;
 };
-
-static bool is_covered(const struct code *code, size_t offset)
-{
-	return code->flags[offset] & (CODE_START | CODE_BODY);
-}
 
 /* What linkers and compilers put between functions */
 static bool is_padding(const struct code *code, size_t start, size_t end)
@@ -71,6 +62,22 @@ static bool would_reach_data(const struct code *code, size_t offset)
 			     instruction_target(&in, code->base + offset));
 }
 
+/* Whether it is not known what runs after it */
+static bool may_not_return(const ZydisDecodedInstruction *in)
+{
+	switch (in->mnemonic) {
+	case ZYDIS_MNEMONIC_CALL:
+	case ZYDIS_MNEMONIC_INT:
+	case ZYDIS_MNEMONIC_INT1:
+	case ZYDIS_MNEMONIC_SYSCALL:
+	case ZYDIS_MNEMONIC_SYSENTER:
+	case ZYDIS_MNEMONIC_XABORT:
+		return true;
+	default:
+		return instruction_ends_flow(in);
+	}
+}
+
 /* Whether the bytes at @offset can be run */
 static bool could_run(const struct code *code, size_t offset)
 {
@@ -78,16 +85,17 @@ static bool could_run(const struct code *code, size_t offset)
 
 	for (size_t i = 0; i < RUN_MAX; i++, offset += in.length) {
 		/* It goes on in what is known to be code. */
-		if (offset < code->size && is_covered(code, offset))
+		if (code_is_covered(code, code->base + offset))
 			return true;
 		if (!decode_at(code, offset, &in))
-			return false;
+			return offset >= code->size ||
+			       !instruction_is_impossible(code->bytes + offset,
+							  code->size - offset);
 		if (instruction_is_branch(&in) &&
 		    !code_may_branch(code, instruction_target(&in,
 							      code->base + offset)))
 			return false;
-		if (instruction_ends_flow(&in) ||
-		    in.mnemonic == ZYDIS_MNEMONIC_CALL)
+		if (may_not_return(&in))
 			return true;
 	}
 	return true;
@@ -96,54 +104,13 @@ static bool could_run(const struct code *code, size_t offset)
 /* The first gap at or behind @start: false if there is none. */
 static bool next_gap(const struct code *code, size_t start, struct gap *gap)
 {
-	while (start < code->size && is_covered(code, start))
+	while (start < code->size && code_is_covered(code, code->base + start))
 		start++;
 	gap->start = start;
-	while (start < code->size && !is_covered(code, start))
+	while (start < code->size && !code_is_covered(code, code->base + start))
 		start++;
 	gap->end = start;
 	return gap->start < gap->end;
-}
-
-static bool is_referred_to(const struct code *code, const struct gap *gap)
-{
-	for (size_t i = gap->start; i < gap->end; i++)
-		if (code->flags[i] & CODE_REFERENCE)
-			return true;
-	return false;
-}
-
-/*
- * Where the instructions end that are at the head of a gap: behind the last one
- * that does not run on.  Signatures of authors may follow.
- */
-static size_t end_of_code(const struct code *code, const struct gap *gap)
-{
-	ZydisDecodedInstruction in;
-	size_t end = gap->start;
-
-	for (size_t at = gap->start; at < gap->end; at += in.length) {
-		if (!(code->flags[at] & CODE_AREA) ||
-		    !instruction_decode(&code->decoder, code->bytes + at,
-					gap->end - at, &in))
-			break;
-		if (instruction_ends_flow(&in))
-			end = at + in.length;
-	}
-	return end;
-}
-
-int code_sweep_gaps(struct code *code)
-{
-	struct gap gap = { 0 };
-	int err = 0;
-
-	while (!err && next_gap(code, gap.end, &gap))
-		if (!is_padding(code, gap.start, gap.end) &&
-		    !is_referred_to(code, &gap))
-			err = code_sweep(code, code->base + gap.start,
-					 code->base + end_of_code(code, &gap));
-	return err ? err : code_settle(code);
 }
 
 static int check_gap(const struct code *code, const struct gap *gap)

@@ -207,6 +207,7 @@ struct image_place {
  * @kind:	what became of it
  * @reason:	why it is not split
  * @why:	the same in a sentence, or "-"
+ * @program:	the only one that needs it, or "-"
  * @size:	st_size it had
  * @ctime_sec:	st_ctim it had
  * @ctime_nsec:	st_ctim it had
@@ -217,6 +218,7 @@ struct image_entry {
 	enum image_kind kind;
 	enum image_reason reason;
 	char *why;
+	char *program;
 	uint64_t size;
 	int64_t ctime_sec;
 	uint32_t ctime_nsec;
@@ -483,8 +485,6 @@ int image_run(const struct image_source *original, const char *path,
  * @size:     bytes of them
  * @relative: R_X86_64_RELATIVE relocations applied
  * @relr:     places of DT_RELR relocated
- * @lazy:     words of functions that are bound when they are first called
- * @bound:    references to symbols, image_bind()
  */
 struct image_data {
 	uint64_t vaddr;
@@ -492,8 +492,6 @@ struct image_data {
 	size_t size;
 	uint64_t relative;
 	uint64_t relr;
-	uint64_t lazy;
-	uint64_t bound;
 };
 
 /**
@@ -509,7 +507,8 @@ struct image_data {
  * they are.
  *
  * Return: 0; -ENOEXEC: one of them is of something else, so that it is not
- * applied; -ENOMEM.
+ * applied, or the library is linked to an address that is not below @base;
+ * -ENOMEM.
  */
 int image_relocate(const struct image_source *source, uint64_t base,
 		   struct image_data *data);
@@ -536,9 +535,20 @@ int image_binder_add(struct image_binder *binder,
 		     const struct image_source *source, uint64_t base);
 
 /**
+ * image_binder_add_program() - a program that libraries are bound for
+ * @binder: the binder, with which nothing was bound yet
+ * @path:   the program
+ *
+ * Return: its number, the same again for the same path; -ENOEXEC: no program;
+ * open(2)'s error; -ENOMEM.
+ */
+int image_binder_add_program(struct image_binder *binder, const char *path);
+
+/**
  * image_bind() - bind references to symbols
  * @binder:  the binder, with all libraries that there are
  * @library: which one, by its number
+ * @program: the one that loads the library, by its number; negative: any
  * @source:  the library
  * @data:    its data, relocated
  *
@@ -547,7 +557,7 @@ int image_binder_add(struct image_binder *binder,
  *
  * Return: 0; -ENOMEM.
  */
-int image_bind(struct image_binder *binder, int library,
+int image_bind(struct image_binder *binder, int library, int program,
 	       const struct image_source *source, struct image_data *data);
 
 /**

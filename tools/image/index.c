@@ -2,8 +2,9 @@
 /*
  * The index of a set of images: one text file, a line for each library.
  *
- *	ldmshare-images 1
- *	KIND REASON SIZE CTIME NSEC GROUP TEXT TEXT-SIZE DATA DATA-SIZE PATH WHY
+ *	ldmshare-images 2
+ *	KIND REASON SIZE CTIME NSEC GROUP TEXT TEXT-SIZE DATA DATA-SIZE PATH
+ *	PROGRAM WHY
  *
  * Fields are separated by tabs; numbers but for the first three are hexadecimal.
  */
@@ -19,8 +20,8 @@
 
 #include "image.h"
 
-#define FIRST_LINE	"ldmshare-images 1\n"
-#define FIELDS		12
+#define FIRST_LINE	"ldmshare-images 2\n"
+#define FIELDS		13
 
 char *image_path(const char *directory, const char *path)
 {
@@ -56,6 +57,7 @@ struct image_entry *image_index_find(const struct image_index *index,
 static void free_entry(struct image_entry *entry)
 {
 	free(entry->path);
+	free(entry->program);
 	free(entry->why);
 }
 
@@ -66,12 +68,15 @@ int image_index_put(struct image_index *index, const struct image_entry *entry)
 	if (strpbrk(entry->path, "\t\n") || entry->path[0] != '/')
 		return -EINVAL;
 	copy.path = strdup(entry->path);
+	copy.program = strdup(entry->program &&
+			      !strpbrk(entry->program, "\t\n") ?
+				      entry->program : "-");
 	copy.why = strdup(entry->why && *entry->why ? entry->why : "-");
 	old = image_index_find(index, entry->path);
 	entries = old ? index->entries :
 			reallocarray(index->entries, index->count + 1,
 				     sizeof(*entries));
-	if (!copy.path || !copy.why || !entries) {
+	if (!copy.path || !copy.program || !copy.why || !entries) {
 		free_entry(&copy);
 		return -ENOMEM;
 	}
@@ -153,7 +158,8 @@ static int read_line(struct image_index *index, char *line)
 		numbers[7],
 	};
 	entry.path = fields[10];
-	entry.why = fields[11];
+	entry.program = fields[11];
+	entry.why = fields[12];
 	if (kind < 0 || reason < 0)
 		return -EBADMSG;
 	entry.kind = (enum image_kind)kind;
@@ -225,11 +231,11 @@ static void print_entry(FILE *out, const struct image_entry *entry)
 	const struct image_place *place = &entry->place;
 
 	fprintf(out, "%s\t%s\t%" PRIu64 "\t%" PRId64 "\t%u\t%x\t%" PRIx64
-		"\t%" PRIx64 "\t%" PRIx64 "\t%" PRIx64 "\t%s\t%s\n",
+		"\t%" PRIx64 "\t%" PRIx64 "\t%" PRIx64 "\t%s\t%s\t%s\n",
 		image_kind_name(entry->kind), image_reason_name(entry->reason),
 		entry->size, entry->ctime_sec, entry->ctime_nsec, place->group,
 		place->text_offset, place->text_size, place->data_offset,
-		place->data_size, entry->path, entry->why);
+		place->data_size, entry->path, entry->program, entry->why);
 }
 
 int image_index_save(const struct image_index *index)

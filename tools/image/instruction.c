@@ -74,3 +74,32 @@ bool instruction_is_nop(const ZydisDecodedInstruction *in,
 	return in->mnemonic == ZYDIS_MNEMONIC_NOP ||
 	       is_register_nop(bytes, in->length);
 }
+
+static bool is_prefix(unsigned char byte)
+{
+	switch (byte) {
+	case 0x26: case 0x2e: case 0x36: case 0x3e: case 0x64: case 0x65:
+	case 0x66: case 0x67: case 0xf0: case 0xf2: case 0xf3:
+		return true;
+	default:
+		return byte >= 0x40 && byte <= 0x4f;	/* REX */
+	}
+}
+
+/*
+ * Intel, Software Developer's Manual, volume 2, table A-2: "i64".  Not those
+ * that became prefixes: 0x62 (EVEX), 0xc4 and 0xc5 (VEX), 0xd5 (REX2).
+ */
+bool instruction_is_impossible(const unsigned char *bytes, size_t size)
+{
+	static const unsigned char opcodes[] = {
+		0x06, 0x07, 0x0e, 0x16, 0x17, 0x1e, 0x1f, 0x27, 0x2f, 0x37,
+		0x3f, 0x60, 0x61, 0x82, 0x9a, 0xce, 0xd4, 0xea,
+	};
+
+	while (size && is_prefix(*bytes)) {
+		bytes++;
+		size--;
+	}
+	return size && memchr(opcodes, *bytes, sizeof(opcodes));
+}

@@ -43,6 +43,16 @@ bool instruction_ends_flow(const ZydisDecodedInstruction *in);
 bool instruction_is_nop(const ZydisDecodedInstruction *in,
 			const unsigned char *bytes);
 
+/**
+ * instruction_is_impossible() - whether no processor takes it in 64-bit code
+ * @bytes: what is no instruction to instruction_decode()
+ * @size:  how many there are
+ *
+ * That is so of opcodes that 64-bit mode has taken out and given to nobody.  All
+ * others may be of an instruction that is newer than the decoder.
+ */
+bool instruction_is_impossible(const unsigned char *bytes, size_t size);
+
 /** instruction_is_rip_relative() - whether it refers to memory near itself */
 static inline bool instruction_is_rip_relative(const ZydisDecodedInstruction *in)
 {

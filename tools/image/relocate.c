@@ -57,6 +57,26 @@ static int apply_relr(const struct image_source *source, uint64_t base,
 }
 
 /*
+ * ld.so takes for relocated what is not below its l_addr: so no linked address
+ * may be, and no address of the library may be below.
+ */
+static bool is_far_below(const struct image_source *source, uint64_t base)
+{
+	return source->data_end < base && base <= UINT64_MAX - source->data_end;
+}
+
+/* Of relocations in both tables it is not known when they are applied. */
+static bool tables_overlap(const struct image_source *source)
+{
+	struct image_span rela = image_table_span(&source->rela,
+						  sizeof(Elf64_Rela));
+	struct image_span jmprel = image_table_span(&source->jmprel,
+						    sizeof(Elf64_Rela));
+
+	return rela.start < jmprel.end && jmprel.start < rela.end;
+}
+
+/*
  * Functions that are bound when they are first called: until then each word
  * leads to what binds it, at its linked address.
  */
@@ -76,7 +96,6 @@ static void apply_lazy(const struct image_source *source, uint64_t base,
 			continue;
 		value += base;
 		memcpy(word, &value, sizeof(value));
-		data->lazy++;
 	}
 }
 
@@ -128,6 +147,9 @@ int image_relocate(const struct image_source *source, uint64_t base,
 	uint64_t loaded = source->data_file_end - source->data_start;
 	int err;
 
+	*data = (struct image_data) { 0 };
+	if (!is_far_below(source, base) || tables_overlap(source))
+		return -ENOEXEC;
 	*data = (struct image_data) {
 		.vaddr = source->data_start - head,
 		.size = mshare_round_up(head + loaded, MSHARE_PAGE_SIZE),

@@ -114,7 +114,6 @@ struct image_span {
  * @constants:	data that only relocations change (.data.rel.ro); 0: unknown
  * @dynamic:	dynamic section, up to DT_NULL
  * @dynsym:	dynamic symbols
- * @strings:	their names: bytes, the last of them 0; empty: none that are good
  * @rela:	relocations, DT_RELA
  * @jmprel:	relocations, DT_JMPREL
  * @relr:	packed relative relocations, DT_RELR
@@ -145,7 +144,6 @@ struct image_source {
 	struct image_span constants;
 	struct image_table dynamic;
 	struct image_table dynsym;
-	struct image_table strings;
 	struct image_table rela;
 	struct image_table jmprel;
 	struct image_table relr;

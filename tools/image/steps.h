@@ -173,35 +173,51 @@ static inline bool image_is_code_section(const Elf64_Shdr *section)
 
 /* ---- symbols.c --------------------------------------------------------- */
 
+/* No more libraries are looked at that one needs */
+#define IMAGE_NEEDED_MAX	256
+
 /**
- * struct image_symbols - names and versions of dynamic symbols
- * @strings:  names are in there
+ * struct image_symbols - dynamic symbols of a library or a program
+ * @elf:      the file, for libelf
+ * @list:     symbols; these and @indices are in the file
+ * @count:    how many
+ * @indices:  of their versions, or NULL
+ * @strings:  all names are in here; who sets it to NULL must free it later
  * @size:     bytes of it, the last of them 0
- * @indices:  of the symbols' versions, or NULL; the library's own bytes
- * @versions: their names by index, or NULL
- * @elf:      the library, for libelf
+ * @versions: names of versions by index, or NULL
+ * @nnames:   versions that are needed, as often as they were looked at
+ * @soname:   DT_SONAME, or ""
+ * @needed:   DT_NEEDED
+ * @nneeded:  how many
  */
 struct image_symbols {
-	const char *strings;
-	size_t size;
-	const Elf64_Half *indices;
-	const char **versions;
 	struct Elf *elf;
+	const Elf64_Sym *list;
+	size_t count;
+	const Elf64_Half *indices;
+	char *strings;
+	size_t size;
+	const char **versions;
+	size_t nnames;
+	const char *soname;
+	const char **needed;
+	size_t nneeded;
 };
 
 /**
- * image_symbols_open() - of a library that was read
- * @source:  the library
- * @strings: its strings, or a copy of them, which names will be in
- * @symbols: receives them; image_symbols_close() if that succeeds
+ * image_symbols_open() - read them
+ * @elf:     the file, of elf_begin() or elf_memory(), or NULL
+ * @symbols: receives them, none if there are none that are good;
+ *	     image_symbols_close() if that succeeds
+ *
+ * @elf belongs to @symbols from now on; it is ended if that fails, too.
  *
  * Return: 0; -ENOMEM.
  */
-int image_symbols_open(const struct image_source *source, const char *strings,
-		       struct image_symbols *symbols);
+int image_symbols_open(struct Elf *elf, struct image_symbols *symbols);
 
 /**
- * image_symbols_close() - forget them; names stay where they are
+ * image_symbols_close() - forget them, and all names
  * @symbols: of image_symbols_open()
  */
 void image_symbols_close(struct image_symbols *symbols);
@@ -219,7 +235,7 @@ const char *image_symbols_string(const struct image_symbols *symbols,
 /**
  * image_symbols_version() - the version of a symbol
  * @symbols: the library's
- * @symbol:  its number
+ * @symbol:  its number, less than @symbols->count
  * @hidden:  receives whether only references to this version find it
  *
  * Return: the version's name; "": none.

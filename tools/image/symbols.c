@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Names and versions of a library's dynamic symbols.
+ * Dynamic symbols of a library or a program, and what it needs.
  */
 #include <errno.h>
 #include <gelf.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "image.h"
 #include "steps.h"
@@ -58,7 +59,9 @@ static void read_names(struct image_symbols *symbols, Elf_Data *data, int offset
 {
 	GElf_Vernaux name;
 
-	while (gelf_getvernaux(data, offset, &name)) {
+	/* Lists may overlap: no more are looked at than there can be. */
+	while (symbols->nnames++ < VERSIONS &&
+	       gelf_getvernaux(data, offset, &name)) {
 		name_version(symbols, name.vna_other, name.vna_name);
 		if (!advance(&offset, name.vna_next))
 			break;
@@ -79,49 +82,118 @@ static void read_needs(struct image_symbols *symbols, Elf_Data *data)
 	}
 }
 
-static void read_versions(const struct image_source *source,
-			  struct image_symbols *symbols)
+static void read_needed(struct image_symbols *symbols, Elf_Data *data)
 {
-	Elf_Scn *section = NULL;
-	GElf_Shdr header;
+	GElf_Dyn dyn;
 
-	while ((section = elf_nextscn(symbols->elf, section))) {
-		Elf_Data *data = elf_getdata(section, NULL);
+	for (int i = 0; gelf_getdyn(data, i, &dyn) && dyn.d_tag != DT_NULL; i++) {
+		if (dyn.d_tag == DT_SONAME)
+			symbols->soname = image_symbols_string(symbols,
+							       dyn.d_un.d_val);
+		if (dyn.d_tag == DT_NEEDED &&
+		    symbols->nneeded < IMAGE_NEEDED_MAX)
+			symbols->needed[symbols->nneeded++] =
+				image_symbols_string(symbols, dyn.d_un.d_val);
+	}
+}
 
-		if (!data || !gelf_getshdr(section, &header) ||
-		    !(header.sh_flags & SHF_ALLOC))
-			continue;
-		if (header.sh_type == SHT_GNU_verdef)
-			read_definitions(symbols, data);
-		else if (header.sh_type == SHT_GNU_verneed)
-			read_needs(symbols, data);
-		else if (header.sh_type == SHT_GNU_versym &&
-			 data->d_size / sizeof(Elf64_Half) >=
-				 source->dynsym.count)
+static void read_section(struct image_symbols *symbols, unsigned int type,
+			 Elf_Data *data)
+{
+	switch (type) {
+	case SHT_DYNAMIC:
+		read_needed(symbols, data);
+		break;
+	case SHT_GNU_verdef:
+		read_definitions(symbols, data);
+		break;
+	case SHT_GNU_verneed:
+		read_needs(symbols, data);
+		break;
+	case SHT_GNU_versym:
+		if (data->d_size / sizeof(Elf64_Half) >= symbols->count)
 			symbols->indices = data->d_buf;
 	}
 }
 
-int image_symbols_open(const struct image_source *source, const char *strings,
-		       struct image_symbols *symbols)
+/* The section that holds the dynamic symbols, or NULL */
+static Elf_Scn *find_symbols(Elf *elf, GElf_Shdr *header)
 {
-	*symbols = (struct image_symbols) {
-		.strings = strings,
-		.size = source->strings.count,
-		.elf = elf_memory((char *)source->bytes, source->size),
-		.versions = calloc(VERSIONS, sizeof(*symbols->versions)),
-	};
-	if (!symbols->versions || !symbols->elf) {
-		image_symbols_close(symbols);
+	Elf_Scn *section = NULL;
+
+	while ((section = elf_nextscn(elf, section)))
+		if (gelf_getshdr(section, header) &&
+		    header->sh_type == SHT_DYNSYM)
+			return section;
+	return NULL;
+}
+
+static const Elf_Data *data_of(Elf_Scn *section)
+{
+	const Elf_Data *data = section ? elf_getdata(section, NULL) : NULL;
+
+	return data && data->d_buf && data->d_size ? data : NULL;
+}
+
+/* Symbols, and a copy of what they are called in. */
+static int read_symbols(struct image_symbols *symbols)
+{
+	GElf_Shdr header;
+	Elf_Scn *section = find_symbols(symbols->elf, &header);
+	const Elf_Data *list = data_of(section);
+	const Elf_Data *strings =
+		list ? data_of(elf_getscn(symbols->elf, header.sh_link)) : NULL;
+
+	if (!strings || ((char *)strings->d_buf)[strings->d_size - 1])
+		return 0;
+	symbols->strings = malloc(strings->d_size);
+	if (!symbols->strings)
 		return -ENOMEM;
-	}
-	read_versions(source, symbols);
+	memcpy(symbols->strings, strings->d_buf, strings->d_size);
+	symbols->size = strings->d_size;
+	symbols->list = list->d_buf;
+	symbols->count = list->d_size / sizeof(*symbols->list);
 	return 0;
+}
+
+static int read_all(struct image_symbols *symbols)
+{
+	Elf_Scn *section = NULL;
+	GElf_Shdr header;
+	int err = read_symbols(symbols);
+
+	while (!err && (section = elf_nextscn(symbols->elf, section))) {
+		Elf_Data *data = elf_getdata(section, NULL);
+
+		if (data && gelf_getshdr(section, &header) &&
+		    (header.sh_flags & SHF_ALLOC))
+			read_section(symbols, header.sh_type, data);
+	}
+	return err;
+}
+
+int image_symbols_open(Elf *elf, struct image_symbols *symbols)
+{
+	int err = -ENOMEM;
+
+	*symbols = (struct image_symbols) {
+		.elf = elf,
+		.soname = "",
+		.versions = calloc(VERSIONS, sizeof(*symbols->versions)),
+		.needed = calloc(IMAGE_NEEDED_MAX, sizeof(*symbols->needed)),
+	};
+	if (elf && symbols->versions && symbols->needed)
+		err = read_all(symbols);
+	if (err)
+		image_symbols_close(symbols);
+	return err;
 }
 
 void image_symbols_close(struct image_symbols *symbols)
 {
+	free(symbols->strings);
 	free(symbols->versions);
+	free(symbols->needed);
 	elf_end(symbols->elf);
 }
 

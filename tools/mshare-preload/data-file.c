@@ -97,6 +97,15 @@ static uint64_t base_of(const struct writing *writing,
 	       library->elf.text_vaddr;
 }
 
+/* One that is not there any more does not matter: then it is any program. */
+static void read_program(struct writing *writing, struct library *library)
+{
+	library->user = -1;
+	if (library->program && has_zone(library))
+		library->user = image_binder_add_program(writing->binder,
+							 library->program);
+}
+
 /* Symbols of all libraries.  One that cannot be read will be left out. */
 static void read_symbols(struct writing *writing, struct selection *selection)
 {
@@ -115,6 +124,7 @@ static void read_symbols(struct writing *writing, struct selection *selection)
 		image_forget(&source);
 		if (library->symbols == -ENOMEM)
 			give_up(writing, "%s", strerror(ENOMEM));
+		read_program(writing, library);
 	}
 	if (!writing->binder)
 		give_up(writing, "%s", strerror(ENOMEM));
@@ -134,8 +144,8 @@ static int relocate(const struct writing *writing, const struct library *library
 		     data->size > library->place.data_size))
 		err = -ENOEXEC;
 	if (!err && library->symbols >= 0)
-		err = image_bind(writing->binder, library->symbols, &source,
-				 data);
+		err = image_bind(writing->binder, library->symbols,
+				 library->user, &source, data);
 	image_forget(&source);
 	return err;
 }

@@ -53,6 +53,13 @@ bool images_has(const struct images *images, const char *path)
 	return entry && entry->kind == IMAGE_SPLIT;
 }
 
+const char *images_program(const struct images *images, const char *path)
+{
+	const struct image_entry *entry = image_index_find(&images->index, path);
+
+	return entry && entry->program[0] == '/' ? entry->program : NULL;
+}
+
 /** struct check - an image that is looked at */
 struct check {
 	const struct image_entry *entry;
@@ -199,6 +206,9 @@ bool images_take(struct images *images, const char *path, int fd,
 	return false;
 }
 
+/* As good as any that a region can have */
+#define SOME_BASE	0x7f8000000000UL
+
 /* ld.so reads the headers in the text that is mapped: it must begin with them. */
 static bool can_be_relocated(int fd)
 {
@@ -210,7 +220,7 @@ static bool can_be_relocated(int fd)
 	if (!result && source.shape.text_offset)
 		result = -ENOEXEC;
 	if (!result)
-		result = image_relocate(&source, 0, &data);
+		result = image_relocate(&source, SOME_BASE, &data);
 	free(data.bytes);
 	image_forget(&source);
 	if (result == -ENOMEM)

@@ -54,6 +54,16 @@ void images_open(struct images *images, const char *directory, bool verbose);
 bool images_has(const struct images *images, const char *path);
 
 /**
+ * images_program() - the only program that loads a library
+ * @images: the set
+ * @path:   of the library, resolved
+ *
+ * Return: its path, valid as long as the set; NULL: it is not known, there are
+ * more, or none.
+ */
+const char *images_program(const struct images *images, const char *path);
+
+/**
  * images_take() - the image of a library, if it can be used
  * @images:   the set, which has one
  * @path:     of the library, resolved

@@ -58,6 +58,7 @@ static void close_library(struct library *library)
 	if (library->image.fd >= 0)
 		close(library->image.fd);
 	free(library->image.path);
+	free(library->program);
 	free(library->path);
 }
 
@@ -200,6 +201,14 @@ static void choose_placement(struct selection *selection,
 	selection->nrelocated++;
 }
 
+static void note_program(const struct images *images, struct library *library)
+{
+	const char *program = images_program(images, library->path);
+
+	if (program)
+		library->program = check_memory(strdup(program));
+}
+
 static void consider(struct selection *selection, const struct options *options,
 		     struct images *images, const struct candidate *candidate)
 {
@@ -227,6 +236,7 @@ static void consider(struct selection *selection, const struct options *options,
 		  &quiet)) {
 		if (!is_split(&library))
 			choose_placement(selection, images, &library);
+		note_program(images, &library);
 		selection->libraries[selection->count++] = library;
 		return;
 	}

@@ -18,7 +18,9 @@
  * @image: used in its place, if its path is not NULL
  * @elf:   the shape of what is used
  * @place: where that goes; its placement is chosen with the library
+ * @program: the only one that loads it, or NULL
  * @symbols: its number in an image_binder, or a negative errno
+ * @user: @program's, the same
  */
 struct library {
 	char *path;
@@ -27,7 +29,9 @@ struct library {
 	struct taken image;
 	struct mshare_elf elf;
 	struct mshare_place place;
+	char *program;
 	int symbols;
+	int user;
 };
 
 /** struct file_id - what makes two paths the same file */

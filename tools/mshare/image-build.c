@@ -111,10 +111,11 @@ static void remove_image(const struct work *work, const struct library *library)
 	free(path);
 }
 
-static int build_one(struct work *work, struct library *library)
+static int build_one(struct work *work, struct library *library, char *program)
 {
 	struct image_entry entry = {
 		.path = library->path,
+		.program = program,
 		.size = (uint64_t)library->file.st_size,
 		.ctime_sec = library->file.st_ctim.tv_sec,
 		.ctime_nsec = (uint32_t)library->file.st_ctim.tv_nsec,
@@ -133,26 +134,33 @@ static int build_one(struct work *work, struct library *library)
 	return image_index_put(&work->index, &entry);
 }
 
-static void build(struct work *work, const char *path)
+/* The library is as it was; who uses it may have changed. */
+static int keep(struct work *work, const struct library *library, char *program)
+{
+	const struct image_entry *old = image_index_find(&work->index,
+							 library->path);
+	struct image_entry entry = *old;
+
+	work->current++;
+	tally_add(&work->tally, entry.kind, entry.reason, 0);
+	entry.program = program;
+	return image_index_put(&work->index, &entry);
+}
+
+/* @program: the only one that loads it, or NULL */
+static void build(struct work *work, const char *path, char *program)
 {
 	struct library library;
 	int result = library_open(path, &library);
+	bool current = !result && is_current(work, &library);
 
-	if (!result && is_current(work, &library)) {
-		const struct image_entry *entry =
-			image_index_find(&work->index, library.path);
-
-		work->current++;
-		tally_add(&work->tally, entry->kind, entry->reason, 0);
-		library_close(&library);
-		return;
-	}
 	if (!result)
-		result = build_one(work, &library);
+		result = current ? keep(work, &library, program) :
+				   build_one(work, &library, program);
 	if (result) {
 		warnx("%s: %s", path, strerror(-result));
 		work->failed++;
-	} else {
+	} else if (!current) {
 		tally_add(&work->tally, library.kind, library.verdict.reason,
 			  library.source.shape.text_size);
 	}
@@ -199,18 +207,24 @@ int image_build(const struct image_request *request)
 	struct work work = { .request = request };
 	struct progress progress;
 	struct files files;
+	char **programs;
 	int result = image_index_open(request->directory, true, &work.index);
 
 	if (result)
 		fail(result, "%s", request->directory);
 	files_find(request, &files);
-	order_by_use(files.paths, files.count);
+	programs = calloc(files.count + 1, sizeof(*programs));
+	if (!programs)
+		err(1, NULL);
+	order_by_use(files.paths, programs, files.count);
 	progress_begin(&progress, files.bytes);
 	for (size_t i = 0; i < files.count; i++) {
-		build(&work, files.paths[i]);
+		build(&work, files.paths[i], programs[i]);
+		free(programs[i]);
 		progress_add(&progress, file_size(files.paths[i]));
 	}
 	progress_clear(&progress);
+	free(programs);
 	files_free(&files);
 	result = link_share(request->directory);
 	if (result)

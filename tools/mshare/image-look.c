@@ -126,6 +126,7 @@ static struct json_object *describe_entry(const struct image_entry *entry)
 	json_set_string(object, "kind", image_kind_name(entry->kind));
 	json_set_string(object, "reason", image_reason_name(entry->reason));
 	json_set_string(object, "why", entry->why);
+	json_set_string(object, "program", entry->program);
 	json_set_string(object, "state", state_of(entry));
 	json_set_number(object, "group", entry->place.group);
 	json_set_number(object, "text_offset", entry->place.text_offset);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * In which order images are made: which libraries programs load.
+ * Which libraries programs load: in which order images are made, and which are
+ * one program's alone.
  */
 #include <dirent.h>
 #include <err.h>
@@ -27,6 +28,7 @@
  * @names:  what it needs
  * @data:   bytes of writable segments in memory
  * @users:  programs that load it
+ * @user:   the first of them
  * @seen:   the last program that was found to
  */
 struct node {
@@ -34,7 +36,14 @@ struct node {
 	struct names names;
 	uint64_t data;
 	unsigned int users;
+	char *user;
 	unsigned int seen;
+};
+
+/** struct program - a file, which may have many names */
+struct program {
+	dev_t dev;
+	ino_t ino;
 };
 
 /** struct alias - a name in ld.so's cache, and the file it stands for */
@@ -50,13 +59,15 @@ struct alias {
  * @aliases:  sorted by name once all are there
  * @naliases: how many
  * @programs: counted so far
+ * @nprograms: how many
  */
 struct order {
 	struct node *nodes;
 	size_t count;
 	struct alias *aliases;
 	size_t naliases;
-	unsigned int programs;
+	struct program *programs;
+	unsigned int nprograms;
 };
 
 /* ---- what is in a file ------------------------------------------------- */
@@ -170,26 +181,46 @@ static struct node *find_node(const struct order *order, char *name)
 /* ---- who uses what ----------------------------------------------------- */
 
 /* No deeper than there are libraries: each is entered once for a program. */
-static void count_user(const struct order *order, const struct names *names)
+static void count_user(const struct order *order, const char *program,
+		       const struct names *names)
 {
 	for (size_t i = 0; i < names->count; i++) {
 		struct node *node = find_node(order, names->list[i]);
 
-		if (!node || node->seen == order->programs)
+		if (!node || node->seen == order->nprograms)
 			continue;
-		node->seen = order->programs;
-		node->users++;
-		count_user(order, &node->names);
+		node->seen = order->nprograms;
+		if (!node->users++)
+			node->user = realpath(program, NULL);
+		count_user(order, program, &node->names);
 	}
+}
+
+/* Whether the file is a program that was not there yet */
+static bool add_program(struct order *order, const struct stat *file)
+{
+	struct program *programs;
+
+	for (unsigned int i = 0; i < order->nprograms; i++)
+		if (order->programs[i].dev == file->st_dev &&
+		    order->programs[i].ino == file->st_ino)
+			return false;
+	programs = reallocarray(order->programs, order->nprograms + 1,
+				sizeof(*programs));
+	if (!programs)
+		err(1, NULL);
+	order->programs = programs;
+	programs[order->nprograms++] = (struct program) { file->st_dev,
+							  file->st_ino };
+	return true;
 }
 
 static void count_program(struct order *order, const char *path)
 {
 	struct names names = { 0 };
 
-	order->programs++;
 	read_file(path, &names, NULL);
-	count_user(order, &names);
+	count_user(order, path, &names);
 	names_free(&names);
 }
 
@@ -203,7 +234,8 @@ static void count_programs(struct order *order, const char *directory)
 	while (dir && (entry = readdir(dir))) {
 		if (asprintf(&path, "%s/%s", directory, entry->d_name) < 0)
 			err(1, NULL);
-		if (!stat(path, &st) && S_ISREG(st.st_mode))
+		if (!stat(path, &st) && S_ISREG(st.st_mode) &&
+		    add_program(order, &st))
 			count_program(order, path);
 		free(path);
 	}
@@ -250,15 +282,18 @@ static void read_libraries(struct order *order, char **paths)
 
 static void forget(struct order *order)
 {
-	for (size_t i = 0; i < order->count; i++)
+	for (size_t i = 0; i < order->count; i++) {
 		names_free(&order->nodes[i].names);
+		free(order->nodes[i].user);
+	}
+	free(order->programs);
 	for (size_t i = 0; i < order->naliases; i++)
 		free(order->aliases[i].name);
 	free(order->aliases);
 	free(order->nodes);
 }
 
-void order_by_use(char **paths, size_t count)
+void order_by_use(char **paths, char **programs, size_t count)
 {
 	static const char *const directories[] = PROGRAM_DIRECTORIES;
 	struct order order = { .count = count };
@@ -271,7 +306,13 @@ void order_by_use(char **paths, size_t count)
 	for (size_t i = 0; i < sizeof(directories) / sizeof(*directories); i++)
 		count_programs(&order, directories[i]);
 	qsort(order.nodes, count, sizeof(*order.nodes), by_use);
-	for (size_t i = 0; i < count; i++)
-		paths[i] = order.nodes[i].path;
+	for (size_t i = 0; i < count; i++) {
+		struct node *node = &order.nodes[i];
+
+		paths[i] = node->path;
+		programs[i] = node->users == 1 ? node->user : NULL;
+		if (programs[i])
+			node->user = NULL;
+	}
 	forget(&order);
 }
