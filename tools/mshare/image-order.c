@@ -3,9 +3,9 @@
  * Which libraries programs load: in which order images are made, and which are
  * one program's alone.
  */
-#include <dirent.h>
 #include <err.h>
 #include <fcntl.h>
+#include <fts.h>
 #include <gelf.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,7 +20,8 @@
 #include "mshare.h"
 #include "names.h"
 
-#define PROGRAM_DIRECTORIES	{ "/usr/bin", "/usr/sbin" }
+#define PROGRAM_DIRECTORIES \
+	{ "/usr/bin", "/usr/sbin", "/usr/lib", "/usr/libexec", NULL }
 
 /**
  * struct node - a library in the order
@@ -110,23 +111,43 @@ static uint64_t data_size(Elf *elf)
 	return size;
 }
 
-/* What is no ELF file needs nothing, and what cannot be read. */
-static void read_file(const char *path, struct names *names, uint64_t *data)
+/* Whether a loader is asked for to run it */
+static bool is_program(Elf *elf)
+{
+	GElf_Phdr phdr;
+	size_t count;
+
+	if (elf_getphdrnum(elf, &count))
+		return false;
+	for (size_t i = 0; i < count; i++)
+		if (gelf_getphdr(elf, (int)i, &phdr) &&
+		    phdr.p_type == PT_INTERP)
+			return true;
+	return false;
+}
+
+/*
+ * What is no ELF file needs nothing, and what cannot be read.
+ * Return: whether it is a program.
+ */
+static bool read_file(const char *path, struct names *names, uint64_t *data)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	bool program = false;
 	Elf *elf = NULL;
 
 	if (fd < 0)
-		return;
+		return false;
 	elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
 	if (elf && elf_kind(elf) == ELF_K_ELF &&
 	    gelf_getclass(elf) == ELFCLASS64) {
 		read_needed(elf, names);
-		if (data)
-			*data = data_size(elf);
+		*data = data_size(elf);
+		program = is_program(elf);
 	}
 	elf_end(elf);
 	close(fd);
+	return program;
 }
 
 /* ---- from names to libraries ------------------------------------------- */
@@ -191,7 +212,7 @@ static void count_user(const struct order *order, const char *program,
 			continue;
 		node->seen = order->nprograms;
 		if (!node->users++)
-			node->user = realpath(program, NULL);
+			node->user = strdup(program);
 		count_user(order, program, &node->names);
 	}
 }
@@ -215,32 +236,30 @@ static bool add_program(struct order *order, const struct stat *file)
 	return true;
 }
 
-static void count_program(struct order *order, const char *path)
+static void count_program(struct order *order, const char *path,
+			  const struct stat *file)
 {
 	struct names names = { 0 };
+	uint64_t data;
 
-	read_file(path, &names, NULL);
-	count_user(order, path, &names);
+	if (read_file(path, &names, &data) && add_program(order, file))
+		count_user(order, path, &names);
 	names_free(&names);
 }
 
-static void count_programs(struct order *order, const char *directory)
+static void count_programs(struct order *order)
 {
-	DIR *dir = opendir(directory);
-	struct dirent *entry;
-	struct stat st;
-	char *path;
+	static char *const directories[] = PROGRAM_DIRECTORIES;
+	FTS *tree = fts_open(directories, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
+	FTSENT *entry;
 
-	while (dir && (entry = readdir(dir))) {
-		if (asprintf(&path, "%s/%s", directory, entry->d_name) < 0)
-			err(1, NULL);
-		if (!stat(path, &st) && S_ISREG(st.st_mode) &&
-		    add_program(order, &st))
-			count_program(order, path);
-		free(path);
-	}
-	if (dir)
-		closedir(dir);
+	if (!tree)
+		err(1, NULL);
+	while ((entry = fts_read(tree)))
+		if (entry->fts_info == FTS_F &&
+		    (entry->fts_statp->st_mode & S_IXUSR))
+			count_program(order, entry->fts_path, entry->fts_statp);
+	fts_close(tree);
 }
 
 /* ---- the order --------------------------------------------------------- */
@@ -251,14 +270,16 @@ static uint64_t pages_of(const struct node *node)
 }
 
 /*
- * Most programs that load it for each page of its data first: the windows at the
- * beginning, which most programs touch, are to serve as many as they can.
+ * The windows at the beginning, which most programs touch, are to serve as many
+ * as they can: so what many programs load comes first, and what is small.  Users
+ * count twice: a small library of one program is of no use there if the others
+ * of that program are not.
  */
 static int by_use(const void *a, const void *b)
 {
 	const struct node *one = a, *other = b;
-	uint64_t first = (uint64_t)one->users * pages_of(other);
-	uint64_t second = (uint64_t)other->users * pages_of(one);
+	uint64_t first = (uint64_t)one->users * one->users * pages_of(other);
+	uint64_t second = (uint64_t)other->users * other->users * pages_of(one);
 
 	if (first != second)
 		return first > second ? -1 : 1;
@@ -295,7 +316,6 @@ static void forget(struct order *order)
 
 void order_by_use(char **paths, char **programs, size_t count)
 {
-	static const char *const directories[] = PROGRAM_DIRECTORIES;
 	struct order order = { .count = count };
 
 	elf_version(EV_CURRENT);
@@ -303,8 +323,7 @@ void order_by_use(char **paths, char **programs, size_t count)
 	if (!order.nodes)
 		err(1, NULL);
 	read_libraries(&order, paths);
-	for (size_t i = 0; i < sizeof(directories) / sizeof(*directories); i++)
-		count_programs(&order, directories[i]);
+	count_programs(&order);
 	qsort(order.nodes, count, sizeof(*order.nodes), by_use);
 	for (size_t i = 0; i < count; i++) {
 		struct node *node = &order.nodes[i];

@@ -6,7 +6,7 @@ from demonstration import proc, text
 from demonstration.processes import Crowd, faults_of_run
 from demonstration.programs import TOGETHER, WHOLE_RUNS, rounds
 
-RUNS = 5
+RUNS = 3
 QUICK_COUNT = 5		# processes of each program that is not of TOGETHER
 
 
@@ -37,7 +37,7 @@ class Column:
     pagetables_kb	what the system's page tables have grown by since
 			before_kb, while all processes of TOGETHER live
     programs		{program: ProgramFigures}
-    runs		{name in WHOLE_RUNS: minor faults, mean}; empty if quick
+    runs		{name in WHOLE_RUNS: minor faults, mean}
     outputs		of all processes
     """
 
@@ -53,7 +53,7 @@ class Column:
             crowd.finish()
             self.outputs += crowd.outputs()
         self.runs = {name: mean(faults_of_run(argv) for _ in range(RUNS))
-                     for name, argv in WHOLE_RUNS.items() if not quick}
+                     for name, argv in WHOLE_RUNS.items()}
 
     def measure(self, crowd):
         if crowd.group is TOGETHER:
