@@ -54,7 +54,7 @@ static uint64_t auxiliary(int pid, uint64_t type)
 	return value;
 }
 
-/* In the environment it began with. */
+/* @variable: how an entry of the environment it began with begins */
 static bool has_variable(int pid, const char *variable)
 {
 	bool found = false;
@@ -65,7 +65,7 @@ static bool has_variable(int pid, const char *variable)
 	snprintf(path, sizeof(path), "/proc/%d/environ", pid);
 	file = fopen(path, "re");
 	while (file && !found && getdelim(&word, &size, '\0', file) > 0)
-		found = !strcmp(word, variable);
+		found = !strncmp(word, variable, strlen(variable));
 	free(word);
 	if (file)
 		fclose(file);
@@ -225,6 +225,10 @@ void explain_nothing(struct subject *subject)
 		    "it has rights that its user has not (AT_SECURE)");
 	else if (has_variable(subject->pid, "LD_MSHARE=off"))
 		say(subject->nothing, "it was started with LD_MSHARE=off");
+	else if (has_variable(subject->pid, "LD_PROFILE=") ||
+		 has_variable(subject->pid, "LD_AUDIT="))
+		say(subject->nothing,
+		    "its calls are seen by others (LD_PROFILE, LD_AUDIT)");
 	else if (!subject->region)
 		say(subject->nothing, "there is no region");
 	else if (start_of(subject->pid) < subject->born)
