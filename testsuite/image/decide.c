@@ -34,6 +34,8 @@ static const struct expected made_here[] = {
 	  "tables beside the code do not hold it back" },
 	{ "gaps-newer.so", IMAGE_REFUSED, IMAGE_UNCOVERED,
 	  "but they do if they may be instructions that are not known" },
+	{ "gaps-unknown.so", IMAGE_REFUSED, IMAGE_UNCOVERED,
+	  "or one of these that refers to data" },
 	{ "gaps-syscall.so", IMAGE_REFUSED, IMAGE_UNCOVERED,
 	  "if they may be a system call that does not return" },
 	{ "gaps-return.so", IMAGE_REFUSED, IMAGE_UNCOVERED,

@@ -34,6 +34,12 @@ name_of:
 	.byte	0x89, 0x35
 	.long	.Ltable - . - 4
 	.byte	BEHIND
+#ifdef UNKNOWN
+	/* vbcstnebf162ps .Ltable(%rip), %xmm0: newer than Zydis 4.0 */
+	.byte	0xc4, 0xe2, 0x7a, 0xb1, 0x05
+	.long	.Ltable - . - 4
+	ret
+#endif
 
 	.align	16
 	.globl	counted

@@ -10,11 +10,18 @@
  * behind a call is not known, as the call may not return; nor behind bytes that
  * only this decoder does not know, as they may be an instruction that is newer.
  */
+#include <string.h>
+
 #include "code.h"
 #include "steps.h"
 
 /* So many instructions in a row are not an accident. */
 #define RUN_MAX	64
+
+/* Of an instruction; of its second byte, or later */
+#define INSTRUCTION_MAX	15
+#define MODRM_MOD_RM	0xc7
+#define MODRM_RIP	0x05
 
 /** struct gap - offsets in the code */
 struct gap {
@@ -51,15 +58,44 @@ static bool decode_at(const struct code *code, size_t offset,
 				  code->size - offset, in);
 }
 
+static bool is_data_at(const struct code *code, uint64_t vaddr)
+{
+	return image_is_data(code->source, vaddr);
+}
+
+/*
+ * An instruction that the decoder does not know: prefixes and opcode, then ModRM,
+ * which says RIP-relative, then the displacement, and up to four bytes more.
+ */
+static bool unknown_would_reach_data(const struct code *code, size_t offset)
+{
+	static const unsigned char behind[] = { 0, 1, 2, 4 };
+	int32_t displacement;
+
+	if (instruction_is_impossible(code->bytes + offset, code->size - offset))
+		return false;
+	for (size_t at = offset + 2; at < offset + INSTRUCTION_MAX - 3 &&
+				     at + 4 <= code->size; at++) {
+		if ((code->bytes[at - 1] & MODRM_MOD_RM) != MODRM_RIP)
+			continue;
+		memcpy(&displacement, code->bytes + at, sizeof(displacement));
+		for (size_t i = 0; i < sizeof(behind); i++)
+			if (is_data_at(code, code->base + at + 4 + behind[i] +
+					     (uint64_t)(int64_t)displacement))
+				return true;
+	}
+	return false;
+}
+
 /* Whether the bytes at @offset, as an instruction, refer to data */
 static bool would_reach_data(const struct code *code, size_t offset)
 {
 	ZydisDecodedInstruction in;
 
-	return decode_at(code, offset, &in) &&
-	       instruction_is_rip_relative(&in) &&
-	       image_is_data(code->source,
-			     instruction_target(&in, code->base + offset));
+	if (!decode_at(code, offset, &in))
+		return unknown_would_reach_data(code, offset);
+	return instruction_is_rip_relative(&in) &&
+	       is_data_at(code, instruction_target(&in, code->base + offset));
 }
 
 /* Whether it is not known what runs after it */
