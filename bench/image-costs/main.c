@@ -7,6 +7,8 @@
  *	compose		make the image of it: as often
  *	relocate	its data, for one region's address: once for each boot,
  *			or generation
+ *	bind		it, to symbols of its own, and those of no other library:
+ *			its names are read and looked up all the same
  */
 #include <argp.h>
 #include <err.h>
@@ -22,6 +24,9 @@
 #include "table.h"
 
 #define REPEATS	3
+
+/* An address that many regions could give a library */
+#define BASE	0x7f9000000000
 
 const char *argp_program_version = "image-costs (ldmshare) " PACKAGE_VERSION;
 
@@ -53,6 +58,7 @@ struct request {
  * @prove:	instructions
  * @compose:	instructions; no samples if it is not split
  * @relocate:	instructions
+ * @bind:	instructions
  * @data:	what the last relocation gave, without its bytes
  */
 struct subject {
@@ -60,7 +66,7 @@ struct subject {
 	struct image_source source;
 	struct image_identity identity;
 	int kind;
-	struct samples prove, compose, relocate;
+	struct samples prove, compose, relocate, bind;
 	struct image_data data;
 };
 
@@ -134,14 +140,28 @@ static void first_stage(struct subject *subject)
 	image_references_free(&references);
 }
 
-/* For the address of a region that many could have. */
+static void bind_data(struct subject *subject)
+{
+	uint64_t start = meter_read();
+	struct image_binder *binder = image_binder_new();
+	int library = binder ? image_binder_add(binder, &subject->source, BASE) :
+			       -ENOMEM;
+
+	if (library < 0 || image_bind(binder, library, -1, &subject->source,
+				      &subject->data))
+		errx(1, "%s: no memory", subject->path);
+	image_binder_free(binder);
+	samples_add(&subject->bind, start);
+}
+
 static void second_stage(struct subject *subject)
 {
 	uint64_t start = meter_read();
 
-	if (image_relocate(&subject->source, 0x7f9000000000, &subject->data))
+	if (image_relocate(&subject->source, BASE, &subject->data))
 		errx(1, "%s: cannot be relocated", subject->path);
 	samples_add(&subject->relocate, start);
+	bind_data(subject);
 	free(subject->data.bytes);
 	subject->data.bytes = NULL;
 }
@@ -171,6 +191,8 @@ static struct json_object *row_of(const struct subject *subject)
 	set_samples(row, "prove", "prove_per_byte", &subject->prove, text);
 	set_samples(row, "compose", "compose_per_byte", &subject->compose, text);
 	set_samples(row, "relocate", "relocate_per_byte", &subject->relocate,
+		    subject->data.size);
+	set_samples(row, "bind", "bind_per_byte", &subject->bind,
 		    subject->data.size);
 	return row;
 }
@@ -203,6 +225,8 @@ static void print(struct json_object *rows)
 		{ "relocations", "relocations", COLUMN_NUMBER },
 		{ "relocate", "relocate", COLUMN_NUMBER },
 		{ "a byte", "relocate_per_byte", COLUMN_NUMBER },
+		{ "bind", "bind", COLUMN_NUMBER },
+		{ "a byte", "bind_per_byte", COLUMN_NUMBER },
 		{ "library", "path", COLUMN_TEXT },
 		{ NULL, NULL, COLUMN_TEXT }
 	};
