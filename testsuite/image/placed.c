@@ -98,14 +98,30 @@ static uint64_t gaps(const struct image_index *index, uint32_t group)
 	return IMAGE_GROUP_MIDDLE - start - used;
 }
 
+/* Its data begins where its alignment says, wherever windows do. */
+static bool is_aligned_to_pages(const struct image_entry *entry)
+{
+	return strtoul(entry->path + strlen("/lib/lib"), NULL, 10) % 50;
+}
+
+static bool is_in_two_windows(const struct image_place *place)
+{
+	uint64_t last = place->data_offset + place->data_size - 1;
+
+	return place->data_offset / MSHARE_WINDOW_SIZE !=
+	       last / MSHARE_WINDOW_SIZE;
+}
+
 static void check_places(const struct image_index *index)
 {
-	size_t clashes = 0, unsound = 0, groups = 0;
+	size_t clashes = 0, unsound = 0, torn = 0, groups = 0;
 
 	for (size_t i = 0; i < index->count; i++) {
 		const struct image_place *place = &index->entries[i].place;
 
 		unsound += !is_sound(place);
+		torn += is_aligned_to_pages(&index->entries[i]) &&
+			is_in_two_windows(place);
 		if (place->group >= groups)
 			groups = place->group + 1;
 		for (size_t j = 0; j < i; j++)
@@ -114,6 +130,7 @@ static void check_places(const struct image_index *index)
 	check_eq(index->count, LIBRARIES, "many libraries have a place");
 	check_eq(clashes, 0, "no two have the same");
 	check_eq(unsound, 0, "text in windows, data in pages, within its group");
+	check_eq(torn, 0, "no data is in two windows that fits into one");
 	check(groups > 1, "there is more than one group");
 	check_eq(gaps(index, 0), 0, "no window lies idle between texts");
 }

@@ -58,9 +58,16 @@ static bool find_text(const struct image_index *index,
 	return true;
 }
 
+static bool is_in_two_windows(const struct image_place *place)
+{
+	return place->data_offset / MSHARE_WINDOW_SIZE !=
+	       (place->data_offset + place->data_size - 1) / MSHARE_WINDOW_SIZE;
+}
+
 /*
  * The lowest free pages that keep the data's alignment, when linked address 0
- * of its library is at @base of the group.
+ * of its library is at @base of the group.  No data is in two windows that fits
+ * into one: each costs a page of page tables.
  */
 static bool find_data(const struct image_index *index,
 		      const struct image_entry *self,
@@ -80,6 +87,13 @@ static bool find_data(const struct image_index *index,
 			place->data_offset += align;
 		if (place->data_offset + place->data_size > IMAGE_GROUP_SIZE)
 			return false;
+		if (phase + place->data_size <= MSHARE_WINDOW_SIZE &&
+		    is_in_two_windows(place)) {
+			start = mshare_round_up(place->data_offset,
+						MSHARE_WINDOW_SIZE);
+			moved = true;
+			continue;
+		}
 		for (size_t i = 0; i < index->count; i++) {
 			const struct image_entry *entry =
 				other(index, i, place->group, self);
