@@ -270,16 +270,14 @@ static uint64_t pages_of(const struct node *node)
 }
 
 /*
- * The windows at the beginning, which most programs touch, are to serve as many
- * as they can: so what many programs load comes first, and what is small.  Users
- * count twice: a small library of one program is of no use there if the others
- * of that program are not.
+ * Most programs that load it for each page of its data first: the windows at the
+ * beginning, which most programs touch, are to serve as many as they can.
  */
 static int by_use(const void *a, const void *b)
 {
 	const struct node *one = a, *other = b;
-	uint64_t first = (uint64_t)one->users * one->users * pages_of(other);
-	uint64_t second = (uint64_t)other->users * other->users * pages_of(one);
+	uint64_t first = (uint64_t)one->users * pages_of(other);
+	uint64_t second = (uint64_t)other->users * pages_of(one);
 
 	if (first != second)
 		return first > second ? -1 : 1;

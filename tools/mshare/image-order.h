@@ -13,7 +13,7 @@
  *
  * Data gets its place in the order in which images are made, and a process
  * pays a page of page tables for each window of data that it touches.  So what
- * most programs load comes first, and what has little data.  Programs are those
+ * most programs load for each page of its data comes first.  Programs are those
  * below the directories of PROGRAM_DIRECTORIES; what they load is what they and
  * their libraries need (DT_NEEDED).  Among equals, the path decides.
  */
