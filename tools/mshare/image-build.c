@@ -210,6 +210,9 @@ int image_build(const struct image_request *request)
 	char **programs;
 	int result = image_index_open(request->directory, true, &work.index);
 
+	if (result == -EBADMSG)
+		errx(1, "%s/index: damaged, or of another version: remove %s to begin anew",
+		     request->directory, request->directory);
 	if (result)
 		fail(result, "%s", request->directory);
 	files_find(request, &files);
