@@ -9,7 +9,8 @@
  *	read.c, dynamic.c
  *			read a library, check all numbers the others use
  *			(source.h)
- *	references.c, relocs.c, unwind.c, lsda.c, coverage.c, code.c, tables.c
+ *	references.c, relocs.c, unwind.c, lsda.c, coverage.c, code.c, gaps.c,
+ *	instruction.c, tables.c
  *			find every reference between text and data
  *	decide.c, override.c
  *			split, paired or refused, and why
@@ -18,7 +19,8 @@
  *	rewrite.c	move the data
  *	write.c, note.c	the image's file
  *	relocate.c	second stage: the data, relocated for one base address
- *	bind.c		the same: references to symbols, as most programs bind
+ *	bind.c, symbols.c
+ *			the same: references to symbols, as most programs bind
  *			them
  *	verify.c, run.c	compare an image with its original
  *

@@ -6,7 +6,7 @@ from demonstration import proc, text
 from demonstration.processes import Crowd, faults_of_run
 from demonstration.programs import TOGETHER, WHOLE_RUNS, rounds
 
-RUNS = 3
+RUNS = 5
 QUICK_COUNT = 5		# processes of each program that is not of TOGETHER
 
 
