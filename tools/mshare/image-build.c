@@ -111,6 +111,7 @@ static void remove_image(const struct work *work, const struct library *library)
 	free(path);
 }
 
+/* @program: the only one that loads it, or NULL */
 static int build_one(struct work *work, struct library *library, char *program)
 {
 	struct image_entry entry = {
@@ -147,18 +148,18 @@ static int keep(struct work *work, const struct library *library, char *program)
 	return image_index_put(&work->index, &entry);
 }
 
-/* @program: the only one that loads it, or NULL */
-static void build(struct work *work, const char *path, char *program)
+static void build(struct work *work, const struct used_library *used)
 {
+	char *program = used->users == 1 ? used->user : NULL;
 	struct library library;
-	int result = library_open(path, &library);
+	int result = library_open(used->path, &library);
 	bool current = !result && is_current(work, &library);
 
 	if (!result)
 		result = current ? keep(work, &library, program) :
 				   build_one(work, &library, program);
 	if (result) {
-		warnx("%s: %s", path, strerror(-result));
+		warnx("%s: %s", used->path, strerror(-result));
 		work->failed++;
 	} else if (!current) {
 		tally_add(&work->tally, library.kind, library.verdict.reason,
@@ -206,8 +207,9 @@ int image_build(const struct image_request *request)
 {
 	struct work work = { .request = request };
 	struct progress progress;
+	struct used_library **libraries;
 	struct files files;
-	char **programs;
+	struct users users;
 	int result = image_index_open(request->directory, true, &work.index);
 
 	if (result == -EBADMSG)
@@ -216,18 +218,16 @@ int image_build(const struct image_request *request)
 	if (result)
 		fail(result, "%s", request->directory);
 	files_find(request, &files);
-	programs = calloc(files.count + 1, sizeof(*programs));
-	if (!programs)
-		err(1, NULL);
-	order_by_use(files.paths, programs, files.count);
+	users_find(files.paths, files.count, &request->first, &users);
+	libraries = order_by_use(&users);
 	progress_begin(&progress, files.bytes);
-	for (size_t i = 0; i < files.count; i++) {
-		build(&work, files.paths[i], programs[i]);
-		free(programs[i]);
-		progress_add(&progress, file_size(files.paths[i]));
+	for (size_t i = 0; i < users.count; i++) {
+		build(&work, libraries[i]);
+		progress_add(&progress, file_size(libraries[i]->path));
 	}
 	progress_clear(&progress);
-	free(programs);
+	free(libraries);
+	users_free(&users);
 	files_free(&files);
 	result = link_share(request->directory);
 	if (result)

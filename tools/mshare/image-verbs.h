@@ -8,6 +8,7 @@
 #include <json-c/json.h>
 
 #include "image.h"
+#include "names.h"
 
 /**
  * struct image_request - a command line
@@ -16,6 +17,7 @@
  * @all:       all libraries of ld.so's cache
  * @json:      for programs
  * @no_run:    verify without loading anything
+ * @first:     build: files whose libraries are placed before those of others
  * @files:     libraries
  * @count:     how many
  */
@@ -25,6 +27,7 @@ struct image_request {
 	bool all;
 	bool json;
 	bool no_run;
+	struct names first;
 	const char **files;
 	size_t count;
 };

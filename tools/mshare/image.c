@@ -43,7 +43,7 @@ static const char doc[] =
 	"  why       Decide about FILEs, and say why; make nothing.\n"
 	"\vExit status: 0 success; 1 failure, explained on standard error; 2 wrong usage.\n\nSee mshare-image(1).";
 
-enum { OPT_ALL = 'a', OPT_DIRECTORY = 256, OPT_JSON, OPT_NO_RUN, OPT_OVERRIDES };
+enum { OPT_ALL = 'a', OPT_DIRECTORY = 256, OPT_FIRST, OPT_JSON, OPT_NO_RUN, OPT_OVERRIDES };
 
 #define OVERRIDES	PKGDATADIR "/image-overrides"
 
@@ -51,6 +51,8 @@ static const struct argp_option options[] = {
 	{ "all", OPT_ALL, NULL, 0, "All libraries in ld.so's cache", 0 },
 	{ "directory", OPT_DIRECTORY, "DIR", 0,
 	  "Where the images are (default: " IMAGE_DIRECTORY ")", 0 },
+	{ "first", OPT_FIRST, "PROGRAM", 0,
+	  "build: place what it loads before all else", 0 },
 	{ "json", OPT_JSON, NULL, 0, "Print JSON", 0 },
 	{ "no-run", OPT_NO_RUN, NULL, 0,
 	  "verify: do not load the libraries", 0 },
@@ -97,6 +99,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_DIRECTORY:
 		request->directory = arg;
+		break;
+	case OPT_FIRST:
+		names_add(&request->first, arg);
 		break;
 	case OPT_JSON:
 		request->json = true;
@@ -146,6 +151,7 @@ int image_main(int argc, char **argv)
 	argp_parse(&argp, argc, argv, 0, NULL, &parsing);
 	status = parsing.verb->run(&request);
 	free(argv[0]);
+	names_free(&request.first);
 	free(request.files);
 	if (fflush(stdout) || ferror(stdout))
 		err(1, "standard output");

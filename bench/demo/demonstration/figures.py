@@ -70,11 +70,13 @@ class StockColumn(Column):
     """With the stock loader.
 
     resident_text	{program of TOGETHER: [of each process]}
-    libraries		files of libraries that any program has mapped
+    executables		files of the programs
+    libraries		files of libraries that any of them has mapped
     """
 
     def __init__(self, before_kb, quick):
         self.resident_text = {}
+        self.executables = set()
         self.libraries = set()
         super().__init__(before_kb, quick)
 
@@ -82,6 +84,7 @@ class StockColumn(Column):
         super().measure(crowd)
         for program in crowd.group.programs:
             pids = crowd.pids_of(program)
+            self.executables.add(proc.executable(pids[0]))
             self.libraries.update(proc.libraries(pids[0]))
             if crowd.group is TOGETHER:
                 self.resident_text[program] = list(map(_resident_text, pids))

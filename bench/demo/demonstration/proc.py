@@ -99,6 +99,11 @@ def libraries(pid):
             if "x" in mapping.perms and ".so" in os.path.basename(mapping.path)}
 
 
+def executable(pid):
+    """The file that a process runs."""
+    return os.readlink(f"/proc/{pid}/exe")
+
+
 def resident_addresses(pid, mapping):
     """Addresses of a mapping's pages that the process's tables have."""
     count = (mapping.end - mapping.start) // PAGE

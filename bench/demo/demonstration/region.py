@@ -77,7 +77,11 @@ def live(*options):
         subprocess.run([f"{LIBEXEC}/demo-setup", "off"], check=True)
 
 
-def build_images(libraries, *more):
-    """Make the images of these; more: options that name others."""
-    subprocess.run(["mshare", "image", "build", *more, *sorted(libraries)],
-                   check=True)
+def build_images(libraries, programs, *more):
+    """Make the images of these; more: options that name others.
+
+    programs	that this machine is for: what they load is placed first
+    """
+    first = [f"--first={program}" for program in sorted(programs)]
+    subprocess.run(["mshare", "image", "build", *first, *more,
+                    *sorted(libraries)], check=True)
