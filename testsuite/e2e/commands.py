@@ -227,6 +227,7 @@ TOGETHER = {
         openssl req -x509 -newkey rsa:1024 -nodes -keyout k -out c -subj /CN=x -days 9 2>/dev/null
         openssl x509 -in c -noout -subject; openssl verify -CAfile c c""",
     "cryptography": os.path.join(TESTS, "lib", "crypto-self-tests"),
+    "long numbers": os.path.join(TESTS, "lib", "number-self-tests"),
     "sqlite3": r"""
         printf 'create table t(a);\ninsert into t values (1),(2.5);\nselect sum(a), sqlite_version(), json_array(1,2) from t;\n.dump\n' | sqlite3 db
         sqlite3 db .schema""",

@@ -76,6 +76,7 @@ static void relocate_and_bind(const struct image_source *source)
 static bool is_right(const struct image_source *source,
 		     const struct image_file *file)
 {
+	struct image_references references = { 0 };
 	struct image_verdict verdict = { 0 };
 	struct image_source image;
 	struct image_note note;
@@ -85,7 +86,9 @@ static bool is_right(const struct image_source *source,
 	if (!err)
 		err = image_read_note(&image, &note, &verdict);
 	if (!err)
-		err = image_verify(source, &image, &note, &verdict);
+		err = image_verify(source, &image, &note, &references,
+				   &verdict);
+	image_references_free(&references);
 	image_forget(&image);
 	if (err)
 		printf("not right: %s\n", verdict.why);

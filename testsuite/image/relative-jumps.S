@@ -1,18 +1,39 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A hand-written jump table, as libgmp has them: distances from .data.rel.ro
- * to the code, without a relocation.
+ * Hand-written jump tables, as libgmp has them: distances from .data.rel.ro to
+ * the code, without a relocation.  What may not be taken for one:
+ *
+ * -DAPART    between taking the table's address and using it is something else
+ * -DOTHER    words are read from elsewhere
+ * -DMIDDLE   the flow can come from elsewhere, with another address
+ * -DSHARED   something else refers to the table, too
+ * -DBEHIND   something refers to the word behind it, which is no distance
+ * -DSTRAY    a word leads into an instruction
  */
 	.text
 	.globl	name_of
 	.type	name_of, @function
 name_of:
 	.cfi_startproc
-	leaq	table(%rip), %rdx
+#ifdef APART
+	leaq	names(%rip), %rdx
 	movslq	%edi, %rdi
+#else
+	movslq	%edi, %rdi
+	leaq	names(%rip), %rdx
+#endif
+middle:
+#ifdef OTHER
+	movslq	(%rsi,%rdi,4), %rax
+#else
 	movslq	(%rdx,%rdi,4), %rax
+#endif
 	addq	%rdx, %rax
 	jmp	*%rax
+#ifdef MIDDLE
+	leaq	words(%rip), %rdx
+	jmp	middle
+#endif
 one:
 	leaq	words(%rip), %rax
 	ret
@@ -22,19 +43,74 @@ two:
 three:
 	leaq	words+8(%rip), %rax
 	ret
+four:
+	leaq	words+14(%rip), %rax
+	ret
 	.cfi_endproc
 	.size	name_of, . - name_of
+
+	.globl	counted
+	.type	counted, @function
+counted:
+	.cfi_startproc
+	movq	$-2, %r9
+	leaq	numbers(%rip), %r8
+	movslq	0x10(%r8,%r9,4), %r10
+	addq	%r10, %r8
+	jmp	*%r8
+seven:
+	movl	$7, %eax
+	ret
+eight:
+	movl	$8, %eax
+	ret
+	.cfi_endproc
+	.size	counted, . - counted
+
+#ifdef SHARED
+	.globl	shared
+	.type	shared, @function
+shared:
+	.cfi_startproc
+	movl	numbers(%rip), %eax
+	ret
+	.cfi_endproc
+	.size	shared, . - shared
+#endif
+#ifdef BEHIND
+	.globl	behind
+	.type	behind, @function
+behind:
+	.cfi_startproc
+	movl	number(%rip), %eax
+	ret
+	.cfi_endproc
+	.size	behind, . - behind
+#endif
 
 	.section .rodata
 words:
 	.string	"one"
 	.string	"two"
 	.string	"three"
+	.string	"four"
 
 	.section .data.rel.ro, "aw"
 	.align	8
-table:
-	.long	one - table
-	.long	two - table
-	.long	three - table
+	.quad	words
+names:
+	.long	one - names
+	.long	two - names
+	.long	three - names
+	.long	four - names
+numbers:
+	.long	0
+	.long	seven - numbers
+	.long	eight - numbers
+#ifdef STRAY
+	.long	seven + 1 - numbers
+#endif
+#ifdef BEHIND
+number:	.long	one - numbers
+#endif
 	.section .note.GNU-stack, "", @progbits

@@ -136,4 +136,21 @@ bool code_may_branch(const struct code *code, uint64_t target);
  */
 int code_check_gaps(const struct code *code, uint64_t *uncovered);
 
+/* ---- jumps.c ----------------------------------------------------------- */
+
+/**
+ * code_find_jumps() - find the jump tables in the data
+ * @code:     the code; code_settle() has been called.  Its sites get each word
+ *	      of a table
+ * @pointers: addresses that data refers to
+ * @slots:    places that relocations fill, sorted
+ * @jumps:    receives where tables begin, sorted
+ *
+ * Return: 0; -ENOEXEC: code jumps through something that may be more, or less,
+ * than a table; -ENOMEM.
+ */
+int code_find_jumps(struct code *code, const struct image_addresses *pointers,
+		    const struct image_addresses *slots,
+		    struct image_addresses *jumps);
+
 #endif /* IMAGE_CODE_H */

@@ -44,16 +44,18 @@
 
 /* ---- references -------------------------------------------------------- */
 
-/** enum image_site_kind - what refers to data */
+/** enum image_site_kind - what has a distance between text and data */
 enum image_site_kind {
 	IMAGE_SITE_CODE,	/* displacement of an instruction */
 	IMAGE_SITE_UNWIND,	/* personality routine in .eh_frame */
 	IMAGE_SITE_LSDA,	/* type in .gcc_except_table */
+	IMAGE_SITE_JUMP,	/* word of a jump table in the data */
 	IMAGE_SITE_KINDS
 };
 
 /**
- * struct image_site - 32 bits in the text: a distance to data
+ * struct image_site - 32 bits in the text: a distance to data; those of jump
+ * tables are in the data, and lead to the text
  * @place:  their address
  * @origin: what the distance is counted from
  * @target: what it refers to
@@ -109,6 +111,7 @@ int image_find_references(const struct image_source *source, bool prove,
  * image_reread_references() - the same for an image, without decoding it
  * @image:	the image
  * @known:	what was found in its original
+ * @displacement: how far its data has moved
  * @references:	receives those that are there; image_references_free() in any case
  * @verdict:	receives the reason if one is not what it should be
  *
@@ -121,6 +124,7 @@ int image_find_references(const struct image_source *source, bool prove,
  */
 int image_reread_references(const struct image_source *image,
 			    const struct image_references *known,
+			    int64_t displacement,
 			    struct image_references *references,
 			    struct image_verdict *verdict);
 
@@ -427,6 +431,7 @@ int image_read_note(const struct image_source *source, struct image_note *note,
  * @original: the library
  * @image:    the image
  * @note:     what the image says of itself
+ * @references: receives those of the library; image_references_free() in any case
  * @verdict:  receives what is wrong
  *
  * Each reference in the image is decoded again and must lead to where the
@@ -436,7 +441,9 @@ int image_read_note(const struct image_source *source, struct image_note *note,
  */
 int image_verify(const struct image_source *original,
 		 const struct image_source *image,
-		 const struct image_note *note, struct image_verdict *verdict);
+		 const struct image_note *note,
+		 struct image_references *references,
+		 struct image_verdict *verdict);
 
 /**
  * image_check() - image_verify() for an image that is not written yet
@@ -468,6 +475,7 @@ enum image_run {
  * @path:     its file
  * @image:    its image
  * @image_path: the image's file
+ * @references: of the library
  * @verdict:  receives what differs, or why it cannot be loaded
  *
  * Constructors run as nobody where we are root.
@@ -476,6 +484,7 @@ enum image_run {
  */
 int image_run(const struct image_source *original, const char *path,
 	      const struct image_source *image, const char *image_path,
+	      const struct image_references *references,
 	      struct image_verdict *verdict);
 
 /* ---- second stage ------------------------------------------------------ */

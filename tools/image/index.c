@@ -2,7 +2,7 @@
 /*
  * The index of a set of images: one text file, a line for each library.
  *
- *	ldmshare-images 2
+ *	ldmshare-images 3
  *	KIND REASON SIZE CTIME NSEC GROUP TEXT TEXT-SIZE DATA DATA-SIZE PATH
  *	PROGRAM WHY
  *
@@ -20,7 +20,7 @@
 
 #include "image.h"
 
-#define FIRST_LINE	"ldmshare-images 2\n"
+#define FIRST_LINE	"ldmshare-images 3\n"
 #define FIELDS		13
 
 char *image_path(const char *directory, const char *path)

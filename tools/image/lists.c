@@ -123,3 +123,12 @@ void image_sites_sort(struct image_sites *sites)
 			sites->list[++kept] = sites->list[i];
 	sites->count = kept + 1;
 }
+
+const struct image_site *image_sites_at(const struct image_sites *sites,
+					uint64_t place)
+{
+	const struct image_site key = { .place = place };
+
+	return sites->count ? bsearch(&key, sites->list, sites->count,
+				      sizeof(key), by_place) : NULL;
+}

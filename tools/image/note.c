@@ -10,7 +10,7 @@
 
 #define NOTE_NAME	"ldmshare"
 #define NOTE_TYPE	1
-#define NOTE_VERSION	1
+#define NOTE_VERSION	2
 
 /* As it stands in the file, in the machine's order: doc/image-format.md */
 struct note {
@@ -32,6 +32,7 @@ struct note {
 	int64_t displacement;
 	uint32_t sites[IMAGE_SITE_KINDS];
 	uint32_t path_size;
+	uint32_t reserved;
 	unsigned char build_id[IMAGE_BUILD_ID_MAX];
 	char path[];
 };

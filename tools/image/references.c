@@ -26,11 +26,13 @@ enum image_referent image_classify(const struct image_source *source,
 
 /**
  * struct search - image_find_references() at work
- * @known: where instructions refer to data, or NULL: find it out
+ * @known: where text and data refer to each other, or NULL: find it out
+ * @by: how far the data has moved since
  */
 struct search {
 	const struct image_source *source;
 	const struct image_references *known;
+	int64_t by;
 	struct image_references *references;
 	struct image_verdict *verdict;
 	bool prove;
@@ -38,6 +40,7 @@ struct search {
 	struct image_addresses anchors;	/* that anything refers to */
 	struct image_addresses targets;	/* that data refers to */
 	struct image_addresses slots;	/* data that is relocated */
+	struct image_addresses jumps;	/* where tables begin */
 	struct code code;
 };
 
@@ -152,6 +155,8 @@ static int check_sites(struct search *search)
 		image_table_span(&source->jmprel, sizeof(Elf64_Rela)),
 		image_table_span(&source->relr, 8),
 	};
+	const struct image_span dynamic = image_table_span(&source->dynamic,
+							   sizeof(Elf64_Dyn));
 	int err = check_tables(search, tables);
 
 	if (!err)
@@ -161,6 +166,11 @@ static int check_sites(struct search *search)
 	image_sites_sort(sites);
 	for (size_t i = 0; i < sites->count; i++) {
 		uint64_t place = sites->list[i].place;
+
+		if (overlap(&(struct image_span) { place, place + 4 }, &dynamic))
+			return image_refuse(search->verdict, IMAGE_DAMAGED,
+					    "a reference at %#lx, inside of the dynamic section",
+					    place);
 
 		if (i && place - sites->list[i - 1].place < 4)
 			return image_refuse(search->verdict, IMAGE_DAMAGED,
@@ -189,10 +199,10 @@ static int prove_rest(struct search *search)
 	image_addresses_unique(&search->anchors);
 	return image_check_tables(search->source, &search->code,
 				  &search->anchors, &search->slots,
-				  search->verdict);
+				  &search->jumps, search->verdict);
 }
 
-/* All instructions, decoded */
+/* All instructions, decoded, and what they jump through */
 static int search_code(struct search *search)
 {
 	int err = code_begin(&search->code, search->source,
@@ -201,10 +211,12 @@ static int search_code(struct search *search)
 
 	if (err)
 		return err;
-	return image_cover(&search->code, &search->unwind, &search->targets);
+	err = image_cover(&search->code, &search->unwind, &search->targets);
+	return err ? err : code_find_jumps(&search->code, &search->targets,
+					   &search->slots, &search->jumps);
 }
 
-/* Only the displacements of known instructions */
+/* Only the displacements of known instructions, and words of known tables */
 static int reread_code(struct search *search)
 {
 	const struct image_source *source = search->source;
@@ -213,14 +225,19 @@ static int reread_code(struct search *search)
 
 	for (size_t i = 0; i < known->count && !err; i++) {
 		struct image_site site = known->list[i];
-		const unsigned char *at = image_at(source, site.place, 4);
+		const unsigned char *at;
 		int32_t displacement;
 
-		if (site.kind != IMAGE_SITE_CODE)
+		if (site.kind == IMAGE_SITE_JUMP) {
+			site.place += (uint64_t)search->by;
+			site.origin += (uint64_t)search->by;
+		} else if (site.kind != IMAGE_SITE_CODE) {
 			continue;
+		}
+		at = image_at(source, site.place, 4);
 		if (!at)
 			return image_refuse(search->verdict, IMAGE_DAMAGED,
-					    "no text at %#lx", site.place);
+					    "nothing at %#lx", site.place);
 		memcpy(&displacement, at, sizeof(displacement));
 		site.target = site.origin + (uint64_t)(int64_t)displacement;
 		err = image_sites_add(&search->references->sites, &site);
@@ -268,6 +285,7 @@ static int find(struct search *search)
 	image_addresses_free(&search->anchors);
 	image_addresses_free(&search->targets);
 	image_addresses_free(&search->slots);
+	image_addresses_free(&search->jumps);
 	return err;
 }
 
@@ -283,12 +301,13 @@ int image_find_references(const struct image_source *source, bool prove,
 
 int image_reread_references(const struct image_source *image,
 			    const struct image_references *known,
+			    int64_t displacement,
 			    struct image_references *references,
 			    struct image_verdict *verdict)
 {
 	return find(&(struct search) {
-		.source = image, .known = known, .references = references,
-		.verdict = verdict,
+		.source = image, .known = known, .by = displacement,
+		.references = references, .verdict = verdict,
 	});
 }
 

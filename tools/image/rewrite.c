@@ -44,8 +44,9 @@ static int move_sites(const struct rewriting *rewriting,
 	for (size_t i = 0; i < sites->count; i++) {
 		const struct image_site *site = &sites->list[i];
 		const unsigned char *at = image_at(source, site->place, 4);
-		int64_t distance = (int64_t)(site->target - site->origin) +
-				   rewriting->by;
+		int64_t by = site->kind == IMAGE_SITE_JUMP ? -rewriting->by :
+							     rewriting->by;
+		int64_t distance = (int64_t)(site->target - site->origin) + by;
 		int32_t value = (int32_t)distance;
 
 		if (!at || value != distance)

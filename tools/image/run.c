@@ -46,9 +46,18 @@ struct story {
 	struct word words[];
 };
 
-/** struct teller - the process itself */
+/**
+ * struct teller - the process itself
+ * @source: what it loads
+ * @sites:  of the library
+ * @by:     how far @source's data is from that of the library
+ * @base:   where it is loaded
+ * @story:  what it tells
+ */
 struct teller {
 	const struct image_source *source;
+	const struct image_sites *sites;
+	uint64_t by;
 	uint64_t base;
 	struct story *story;
 };
@@ -84,6 +93,33 @@ static uint64_t linked(const struct teller *teller, uint64_t at, uint64_t value)
 
 	return is_linked && image_is_data(source, value) ?
 		       teller->base + value : value;
+}
+
+static const struct image_site *jump_at(const struct teller *teller,
+					uint64_t place)
+{
+	const struct image_site *site = image_sites_at(teller->sites,
+						       place - teller->by);
+
+	return site && site->kind == IMAGE_SITE_JUMP ? site : NULL;
+}
+
+/* Words of jump tables become offsets into the text, in each half of a word. */
+static uint64_t counted_from_text(const struct teller *teller, uint64_t at,
+				  uint64_t value)
+{
+	uint32_t halves[2];
+
+	memcpy(halves, &value, sizeof(halves));
+	for (size_t i = 0; i < 2; i++) {
+		const struct image_site *site = jump_at(teller, at + 4 * i);
+
+		if (site)
+			halves[i] += (uint32_t)(site->origin + teller->by -
+						teller->source->shape.text_vaddr);
+	}
+	memcpy(&value, halves, sizeof(halves));
+	return value;
 }
 
 static void tell(struct teller *teller, uint64_t value)
@@ -126,9 +162,21 @@ static void tell_exports(struct teller *teller, void *handle)
 	}
 }
 
-static void tell_all(struct teller *teller, const char *path)
+static void tell_data(struct teller *teller)
 {
 	const struct image_source *source = teller->source;
+
+	for (uint64_t at = mshare_round_up(source->data_start, 8);
+	     at + 8 <= source->data_end; at += 8) {
+		uint64_t word = *(const uint64_t *)(teller->base + at);
+
+		word = counted_from_text(teller, at, word);
+		tell(teller, linked(teller, at, word));
+	}
+}
+
+static void tell_all(struct teller *teller, const char *path)
+{
 	struct link_map *map;
 	void *handle;
 
@@ -139,10 +187,7 @@ static void tell_all(struct teller *teller, const char *path)
 		return;
 	}
 	teller->base = map->l_addr;
-	for (uint64_t at = mshare_round_up(source->data_start, 8);
-	     at + 8 <= source->data_end; at += 8)
-		tell(teller, linked(teller, at, *(const uint64_t *)(teller->base +
-								     at)));
+	tell_data(teller);
 	tell_exports(teller, handle);
 	teller->story->done = true;
 }
@@ -162,29 +207,21 @@ static void be_teller(struct teller *teller, const char *path)
 	_exit(0);
 }
 
-static struct story *listen_to(const struct image_source *source,
-			       const char *path, size_t size, int *err)
+static int listen_to(struct teller *teller, const char *path, size_t size)
 {
-	struct story *story = mmap(NULL, size, PROT_READ | PROT_WRITE,
-				   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	struct teller teller = { .source = source, .story = story };
 	int status;
 	pid_t pid;
 
-	*err = 0;
-	if (story == MAP_FAILED) {
-		*err = -ENOMEM;
-		return NULL;
+	teller->story = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (teller->story == MAP_FAILED) {
+		teller->story = NULL;
+		return -ENOMEM;
 	}
 	pid = fork();
 	if (!pid)
-		be_teller(&teller, path);
-	if (pid < 0 || waitpid(pid, &status, 0) != pid) {
-		*err = -errno;
-		munmap(story, size);
-		return NULL;
-	}
-	return story;
+		be_teller(teller, path);
+	return pid < 0 || waitpid(pid, &status, 0) != pid ? -errno : 0;
 }
 
 static int compare(const struct story *a, const struct story *again,
@@ -228,12 +265,19 @@ static bool is_ours(const struct image_source *source)
 
 int image_run(const struct image_source *original, const char *path,
 	      const struct image_source *image, const char *image_path,
+	      const struct image_references *references,
 	      struct image_verdict *verdict)
 {
 	size_t words = (original->data_end - original->data_start) / 8 +
 		       original->dynsym.count + 1;
 	size_t size = sizeof(struct story) + words * sizeof(struct word);
-	struct story *stories[3] = { NULL };
+	struct teller tellers[] = {
+		{ .source = original, .sites = &references->sites },
+		{ .source = original, .sites = &references->sites },
+		{ .source = image, .sites = &references->sites,
+		  .by = image->data_start - original->data_start },
+	};
+	const char *paths[] = { path, path, image_path };
 	int result = 0;
 
 	if (is_ours(original)) {
@@ -241,15 +285,13 @@ int image_run(const struct image_source *original, const char *path,
 			     "this program itself uses the library");
 		return IMAGE_RUN_IMPOSSIBLE;
 	}
-	stories[0] = listen_to(original, path, size, &result);
+	for (size_t i = 0; i < 3 && !result; i++)
+		result = listen_to(&tellers[i], paths[i], size);
 	if (!result)
-		stories[1] = listen_to(original, path, size, &result);
-	if (!result)
-		stories[2] = listen_to(image, image_path, size, &result);
-	if (!result)
-		result = compare(stories[0], stories[1], stories[2], verdict);
+		result = compare(tellers[0].story, tellers[1].story,
+				 tellers[2].story, verdict);
 	for (size_t i = 0; i < 3; i++)
-		if (stories[i])
-			munmap(stories[i], size);
+		if (tellers[i].story)
+			munmap(tellers[i].story, size);
 	return result;
 }

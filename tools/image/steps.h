@@ -139,6 +139,16 @@ int image_sites_add(struct image_sites *sites, const struct image_site *site);
  */
 void image_sites_sort(struct image_sites *sites);
 
+/**
+ * image_sites_at() - the reference that has its distance at an address
+ * @sites: the list, sorted
+ * @place: the address
+ *
+ * Return: the reference, or NULL.
+ */
+const struct image_site *image_sites_at(const struct image_sites *sites,
+					uint64_t place);
+
 /* ---- references.c ------------------------------------------------------ */
 
 /** enum image_referent - what a reference can lead to */
@@ -392,7 +402,8 @@ int image_cover(struct code *code, struct image_unwind *unwind,
  * @code:    its code, decoded
  * @anchors: addresses that code or data refers to, sorted
  * @slots:   places that relocations fill, sorted
- * @verdict: receives the reason if there is one
+ * @jumps:   where jump tables begin that are known, sorted
+ * @verdict: receives the reason if there is another one
  *
  * Return: 0; -ENOEXEC.
  */
@@ -400,7 +411,19 @@ int image_check_tables(const struct image_source *source,
 		       const struct code *code,
 		       const struct image_addresses *anchors,
 		       const struct image_addresses *slots,
+		       const struct image_addresses *jumps,
 		       struct image_verdict *verdict);
+
+/**
+ * image_section_end() - where the section ends that an address is in
+ * @source: the library
+ * @vaddr:  the address
+ * @hint:   0 at first; what is asked for in order is found sooner
+ *
+ * Return: its end; @vaddr if it is in none that has contents.
+ */
+uint64_t image_section_end(const struct image_source *source, uint64_t vaddr,
+			   size_t *hint);
 
 /* ---- rewrite.c --------------------------------------------------------- */
 

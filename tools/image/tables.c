@@ -96,6 +96,14 @@ static int check_read_only(const struct image_source *source, uint64_t start,
 	return 0;
 }
 
+/* Whether the table at an address is known for what it is */
+static bool is_jump_table(const struct image_addresses *jumps, uint64_t start)
+{
+	size_t until = image_addresses_until(jumps, start);
+
+	return until && jumps->list[until - 1] == start;
+}
+
 static bool is_function_part(const struct code *code, uint64_t vaddr)
 {
 	return vaddr - code->base < code->size &&
@@ -128,9 +136,8 @@ static int check_data(const struct code *code, uint64_t start, uint64_t end,
 	return 0;
 }
 
-/* Where the section ends that an address is in; the address if it is in none */
-static uint64_t section_end(const struct image_source *source, uint64_t vaddr,
-			    size_t *hint)
+uint64_t image_section_end(const struct image_source *source, uint64_t vaddr,
+			   size_t *hint)
 {
 	for (size_t n = 1; n < source->nshdr; n++) {
 		size_t i = (*hint + n) % source->nshdr;
@@ -150,6 +157,7 @@ int image_check_tables(const struct image_source *source,
 		       const struct code *code,
 		       const struct image_addresses *anchors,
 		       const struct image_addresses *slots,
+		       const struct image_addresses *jumps,
 		       struct image_verdict *verdict)
 {
 	size_t hint = 0;
@@ -157,11 +165,12 @@ int image_check_tables(const struct image_source *source,
 
 	for (size_t i = 0; i < anchors->count && !err; i++) {
 		uint64_t start = anchors->list[i];
-		uint64_t end = section_end(source, start, &hint);
+		uint64_t end = image_section_end(source, start, &hint);
 
 		if (i + 1 < anchors->count && anchors->list[i + 1] < end)
 			end = anchors->list[i + 1];
-		if (end <= start || code_is_covered(code, start))
+		if (end <= start || code_is_covered(code, start) ||
+		    is_jump_table(jumps, start))
 			continue;
 		if (image_is_data(source, start))
 			err = check_data(code, start, end, slots,

@@ -39,14 +39,18 @@ static int check_references(const struct image_sites *original,
 	for (size_t i = 0; i < original->count || i < image->count; i++) {
 		const struct image_site *a = &original->list[i];
 		const struct image_site *b = &image->list[i];
+		/* Either it moves, or what it leads to does. */
+		bool moves = i < original->count && a->kind == IMAGE_SITE_JUMP;
+		uint64_t own = moves ? (uint64_t)by : 0;
+		uint64_t its = moves ? 0 : (uint64_t)by;
 
 		if (i == original->count || i == image->count ||
-		    a->place != b->place || a->kind != b->kind ||
-		    a->origin != b->origin)
+		    a->kind != b->kind || b->place - a->place != own ||
+		    b->origin - a->origin != own)
 			return image_refuse(verdict, IMAGE_DAMAGED,
 					    "reference %zu of %zu is missing, or one too many is there",
 					    i, original->count);
-		if (b->target - a->target != (uint64_t)by)
+		if (b->target - a->target != its)
 			return image_refuse(verdict, IMAGE_DAMAGED,
 					    "the reference at %#lx leads to %#lx, in the image to %#lx",
 					    a->place, a->target, b->target);
@@ -102,16 +106,18 @@ static int compare(const struct image_source *original,
 
 int image_verify(const struct image_source *original,
 		 const struct image_source *image,
-		 const struct image_note *note, struct image_verdict *verdict)
+		 const struct image_note *note,
+		 struct image_references *references,
+		 struct image_verdict *verdict)
 {
-	struct image_references before = { 0 }, after = { 0 };
-	int err = image_find_references(original, false, &before, verdict);
+	struct image_references after = { 0 };
+	int err = image_find_references(original, false, references, verdict);
 
 	if (!err)
 		err = image_find_references(image, false, &after, verdict);
 	if (!err)
-		err = compare(original, &before, image, &after, note, verdict);
-	image_references_free(&before);
+		err = compare(original, references, image, &after, note,
+			      verdict);
 	image_references_free(&after);
 	return err;
 }
@@ -133,7 +139,8 @@ int image_check(const struct image_source *original,
 	if (!err)
 		err = image_read_note(&image, &note, verdict);
 	if (!err)
-		err = image_reread_references(&image, references, &after,
+		err = image_reread_references(&image, references,
+					      note.displacement, &after,
 					      verdict);
 	if (!err)
 		err = compare(original, references, &image, &after, &note,

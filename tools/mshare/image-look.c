@@ -209,6 +209,8 @@ static struct json_object *describe_image(const char *path,
 			note->sites[IMAGE_SITE_UNWIND]);
 	json_set_number(object, "exception_references",
 			note->sites[IMAGE_SITE_LSDA]);
+	json_set_number(object, "jump_references",
+			note->sites[IMAGE_SITE_JUMP]);
 	return object;
 }
 

@@ -38,7 +38,7 @@ static int run(struct library *library, const struct image_source *image,
 	       const char *path)
 {
 	int result = image_run(&library->source, library->path, image, path,
-			       &library->verdict);
+			       &library->references, &library->verdict);
 
 	switch (result) {
 	case IMAGE_RUN_EQUAL:
@@ -69,7 +69,7 @@ static int compare(const struct image_request *request, struct library *library,
 	}
 	if (!result)
 		result = image_verify(&library->source, &image, &note,
-				      &library->verdict);
+				      &library->references, &library->verdict);
 	if (!result)
 		result = request->no_run ? NOT_RUN : run(library, &image, path);
 	image_forget(&image);
