@@ -95,10 +95,7 @@ static void write_json(const char *path, struct json_object *figures)
 	struct json_object *object = json_object_new_object();
 
 	json_object_object_add(object, "figures", json_object_get(figures));
-	if (json_object_to_file_ext(path, object, JSON_C_TO_STRING_PRETTY |
-				    JSON_C_TO_STRING_NOSLASHESCAPE))
-		errx(1, "%s", json_util_get_last_err());
-	json_object_put(object);
+	json_write(path, object);
 }
 
 int main(int argc, char **argv)

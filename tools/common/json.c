@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <err.h>
 #include <stdio.h>
 
 #include "json.h"
+
+#define STYLE	(JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE)
 
 void json_set_number(struct json_object *object, const char *key, uint64_t value)
 {
@@ -21,8 +24,13 @@ void json_set_string(struct json_object *object, const char *key,
 
 void json_print(struct json_object *object)
 {
-	puts(json_object_to_json_string_ext(object,
-					    JSON_C_TO_STRING_PRETTY |
-					    JSON_C_TO_STRING_NOSLASHESCAPE));
+	puts(json_object_to_json_string_ext(object, STYLE));
+	json_object_put(object);
+}
+
+void json_write(const char *path, struct json_object *object)
+{
+	if (json_object_to_file_ext(path, object, STYLE))
+		errx(1, "%s", json_util_get_last_err());
 	json_object_put(object);
 }

@@ -40,4 +40,13 @@ void json_set_string(struct json_object *object, const char *key,
  */
 void json_print(struct json_object *object);
 
+/**
+ * json_write() - write it to a file and forget it
+ * @path:   the file
+ * @object: the outermost object
+ *
+ * Ends the program if that fails.
+ */
+void json_write(const char *path, struct json_object *object);
+
 #endif /* JSON_H */
