@@ -1,14 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Hand-written jump tables, as libgmp has them: distances from .data.rel.ro to
- * the code, without a relocation.  What may not be taken for one:
+ * the code, without a relocation.  What may not be taken for one, or not for all
+ * of one:
  *
  * -DAPART    between taking the table's address and using it is something else
  * -DOTHER    words are read from elsewhere
  * -DMIDDLE   the flow can come from elsewhere, with another address
  * -DSHARED   something else refers to the table, too
+ * -DNAMED    it is part of an object that has a name
  * -DBEHIND   something refers to the word behind it, which is no distance
  * -DSTRAY    a word leads into an instruction
+ * -DFAR      a word leads into another function
+ * -DBELOW    the index is negative
+ * -DSTRIDE   each distance is in an entry with a pointer
+ * -DUNALIGNED words are read between words
+ * -DBEYOND   words are read behind something else
  */
 	.text
 	.globl	name_of
@@ -20,11 +27,18 @@ name_of:
 	movslq	%edi, %rdi
 #else
 	movslq	%edi, %rdi
+# ifdef STRIDE
+	shlq	$2, %rdi
+# endif
 	leaq	names(%rip), %rdx
 #endif
 middle:
-#ifdef OTHER
+#if defined(OTHER)
 	movslq	(%rsi,%rdi,4), %rax
+#elif defined(UNALIGNED)
+	movslq	2(%rdx,%rdi,4), %rax
+#elif defined(BEYOND)
+	movslq	further-names(%rdx,%rdi,4), %rax
 #else
 	movslq	(%rdx,%rdi,4), %rax
 #endif
@@ -53,9 +67,9 @@ four:
 	.type	counted, @function
 counted:
 	.cfi_startproc
-	movq	$-2, %r9
+	movq	$-1, %r9
 	leaq	numbers(%rip), %r8
-	movslq	0x10(%r8,%r9,4), %r10
+	movslq	0xc(%r8,%r9,4), %r10
 	addq	%r10, %r8
 	jmp	*%r8
 seven:
@@ -97,18 +111,44 @@ words:
 
 	.section .data.rel.ro, "aw"
 	.align	8
+#ifdef NAMED
+	.globl	object
+	.type	object, @object
+object:
+#endif
 	.quad	words
+#ifdef NAMED
+	.quad	0
+	.long	0
+	.size	object, . + 4 - object
+#endif
+#ifdef BELOW
+	.long	one - names
+#endif
 names:
 	.long	one - names
+#ifdef STRIDE
+	.long	0
+	.quad	words
+#endif
 	.long	two - names
 	.long	three - names
 	.long	four - names
+#ifdef BEYOND
+	.align	8
+	.quad	words
+further:
+	.long	four - names
+#endif
 numbers:
 	.long	0
 	.long	seven - numbers
 	.long	eight - numbers
 #ifdef STRAY
 	.long	seven + 1 - numbers
+#endif
+#ifdef FAR
+	.long	one - numbers
 #endif
 #ifdef BEHIND
 number:	.long	one - numbers

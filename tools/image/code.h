@@ -136,21 +136,46 @@ bool code_may_branch(const struct code *code, uint64_t target);
  */
 int code_check_gaps(const struct code *code, uint64_t *uncovered);
 
-/* ---- jumps.c ----------------------------------------------------------- */
+/* ---- jump-code.c ------------------------------------------------------- */
 
 /**
- * code_find_jumps() - find the jump tables in the data
+ * struct jump - instructions that jump through a table
+ * @pc:		  address of the first
+ * @table:	  the address it takes, from which words are counted
+ * @displacement: of the first word that is read if the index is 0, from there
+ */
+struct jump {
+	uint64_t pc;
+	uint64_t table;
+	int64_t displacement;
+};
+
+/**
+ * code_is_jump() - whether a reference to data begins a jump through a table
+ * @code: the code; code_settle() has been called
+ * @site: the reference
+ * @jump: receives it
+ */
+bool code_is_jump(const struct code *code, const struct image_site *site,
+		  struct jump *jump);
+
+/* ---- jump-tables.c ----------------------------------------------------- */
+
+/**
+ * code_find_jump_tables() - find the jump tables in the data
  * @code:     the code; code_settle() has been called.  Its sites get each word
  *	      of a table
+ * @unwind:   of image_cover()
  * @pointers: addresses that data refers to
  * @slots:    places that relocations fill, sorted
- * @jumps:    receives where tables begin, sorted
+ * @tables:   receives where tables begin, sorted
  *
- * Return: 0; -ENOEXEC: code jumps through something that may be more, or less,
- * than a table; -ENOMEM.
+ * Return: 0; -ENOEXEC: there is something that may be more, or less, than a
+ * table; -ENOMEM.
  */
-int code_find_jumps(struct code *code, const struct image_addresses *pointers,
-		    const struct image_addresses *slots,
-		    struct image_addresses *jumps);
+int code_find_jump_tables(struct code *code, const struct image_unwind *unwind,
+			  const struct image_addresses *pointers,
+			  const struct image_addresses *slots,
+			  struct image_addresses *tables);
 
 #endif /* IMAGE_CODE_H */

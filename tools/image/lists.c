@@ -104,6 +104,14 @@ size_t image_addresses_until(const struct image_addresses *addresses,
 	return low;
 }
 
+bool image_addresses_have(const struct image_addresses *addresses,
+			  uint64_t vaddr)
+{
+	size_t until = image_addresses_until(addresses, vaddr);
+
+	return until && addresses->list[until - 1] == vaddr;
+}
+
 static int by_place(const void *a, const void *b)
 {
 	const struct image_site *x = a, *y = b;

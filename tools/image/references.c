@@ -40,7 +40,7 @@ struct search {
 	struct image_addresses anchors;	/* that anything refers to */
 	struct image_addresses targets;	/* that data refers to */
 	struct image_addresses slots;	/* data that is relocated */
-	struct image_addresses jumps;	/* where tables begin */
+	struct image_addresses tables;	/* where jump tables begin */
 	struct code code;
 };
 
@@ -138,7 +138,7 @@ static int check_code(struct search *search, const struct image_span *tables)
 		    is_in_code(search->source,
 			       &(struct image_span) { place, place + 4 }))
 			return image_refuse(search->verdict, IMAGE_DAMAGED,
-					    "the unwind table at %#lx is code, too",
+					    "the distance at %#lx is code, too",
 					    place);
 	}
 	return 0;
@@ -199,7 +199,7 @@ static int prove_rest(struct search *search)
 	image_addresses_unique(&search->anchors);
 	return image_check_tables(search->source, &search->code,
 				  &search->anchors, &search->slots,
-				  &search->jumps, search->verdict);
+				  &search->tables, search->verdict);
 }
 
 /* All instructions, decoded, and what they jump through */
@@ -212,8 +212,10 @@ static int search_code(struct search *search)
 	if (err)
 		return err;
 	err = image_cover(&search->code, &search->unwind, &search->targets);
-	return err ? err : code_find_jumps(&search->code, &search->targets,
-					   &search->slots, &search->jumps);
+	return err ? err : code_find_jump_tables(&search->code, &search->unwind,
+						 &search->targets,
+						 &search->slots,
+						 &search->tables);
 }
 
 /* Only the displacements of known instructions, and words of known tables */
@@ -285,7 +287,7 @@ static int find(struct search *search)
 	image_addresses_free(&search->anchors);
 	image_addresses_free(&search->targets);
 	image_addresses_free(&search->slots);
-	image_addresses_free(&search->jumps);
+	image_addresses_free(&search->tables);
 	return err;
 }
 

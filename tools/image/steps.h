@@ -109,6 +109,14 @@ size_t image_addresses_until(const struct image_addresses *addresses,
 			     uint64_t vaddr);
 
 /**
+ * image_addresses_have() - whether an address is in a sorted list
+ * @addresses: the list
+ * @vaddr:     the address
+ */
+bool image_addresses_have(const struct image_addresses *addresses,
+			  uint64_t vaddr);
+
+/**
  * image_addresses_copy() - another list with the same addresses
  * @copy:      receives it
  * @addresses: the list
@@ -418,7 +426,7 @@ int image_check_tables(const struct image_source *source,
  * image_section_end() - where the section ends that an address is in
  * @source: the library
  * @vaddr:  the address
- * @hint:   0 at first; what is asked for in order is found sooner
+ * @hint:   0 at first: where to begin to look
  *
  * Return: its end; @vaddr if it is in none that has contents.
  */

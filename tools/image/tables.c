@@ -96,14 +96,6 @@ static int check_read_only(const struct image_source *source, uint64_t start,
 	return 0;
 }
 
-/* Whether the table at an address is known for what it is */
-static bool is_jump_table(const struct image_addresses *jumps, uint64_t start)
-{
-	size_t until = image_addresses_until(jumps, start);
-
-	return until && jumps->list[until - 1] == start;
-}
-
 static bool is_function_part(const struct code *code, uint64_t vaddr)
 {
 	return vaddr - code->base < code->size &&
@@ -139,7 +131,7 @@ static int check_data(const struct code *code, uint64_t start, uint64_t end,
 uint64_t image_section_end(const struct image_source *source, uint64_t vaddr,
 			   size_t *hint)
 {
-	for (size_t n = 1; n < source->nshdr; n++) {
+	for (size_t n = 1; n <= source->nshdr; n++) {
 		size_t i = (*hint + n) % source->nshdr;
 		const Elf64_Shdr *section = &source->shdr[i];
 
@@ -170,7 +162,7 @@ int image_check_tables(const struct image_source *source,
 		if (i + 1 < anchors->count && anchors->list[i + 1] < end)
 			end = anchors->list[i + 1];
 		if (end <= start || code_is_covered(code, start) ||
-		    is_jump_table(jumps, start))
+		    image_addresses_have(jumps, start))
 			continue;
 		if (image_is_data(source, start))
 			err = check_data(code, start, end, slots,

@@ -140,16 +140,25 @@ static int by_name(const void *a, const void *b)
 		      ((const struct alias *)b)->name);
 }
 
+static struct used_library *find_path(const struct users *users,
+				      const char *path)
+{
+	const struct used_library key = { .path = (char *)path };
+
+	return bsearch(&key, users->libraries, users->count, sizeof(key),
+		       by_path);
+}
+
 static void add_alias(const char *path, void *arg)
 {
 	struct search *search = arg;
-	struct used_library key = { .path = realpath(path, NULL) }, *library;
+	char *resolved = realpath(path, NULL);
+	struct used_library *library = NULL;
 	struct alias *aliases;
 
-	library = key.path ? bsearch(&key, search->users->libraries,
-				     search->users->count, sizeof(key),
-				     by_path) : NULL;
-	free(key.path);
+	if (resolved)
+		library = find_path(search->users, resolved);
+	free(resolved);
 	if (!library)
 		return;
 	aliases = reallocarray(search->aliases, search->naliases + 1,
@@ -239,18 +248,20 @@ static struct using_program *new_program(struct users *users,
 	return program;
 }
 
-/* @object: has been read from @path */
+/* @object: has been read from @path, which may be a library itself */
 static void add_program(struct search *search, const char *path,
 			const struct stat *file, const struct object *object,
 			bool first)
 {
 	struct using_program *program = new_program(search->users, file);
+	struct used_library *library = find_path(search->users, path);
 
 	program->first = first;
+	if (library)
+		add_library(program, library);
 	add_needed(search, program, &object->needed);
 	for (size_t i = 0; i < program->count; i++) {
-		struct used_library *library = program->libraries[i];
-
+		library = program->libraries[i];
 		if (!library->users++ && object->is_program)
 			library->user = strdup(path);
 	}
@@ -283,17 +294,20 @@ static void find_programs(struct search *search)
 	fts_close(tree);
 }
 
-static void add_first(struct search *search, const char *path)
+static void add_first(struct search *search, const char *name)
 {
+	char *path = realpath(name, NULL);
 	struct object object;
 	struct stat file;
-	int result = stat(path, &file) ? -errno : read_object(path, &object);
+	int result = !path || stat(path, &file) ? -errno :
+						 read_object(path, &object);
 
 	if (result)
-		errx(1, "--first=%s: %s", path, strerror(-result));
+		errx(1, "--first=%s: %s", name, strerror(-result));
 	if (!is_known(search->users, &file))
 		add_program(search, path, &file, &object, true);
 	names_free(&object.needed);
+	free(path);
 }
 
 /* ---- all of it --------------------------------------------------------- */

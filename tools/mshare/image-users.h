@@ -30,7 +30,8 @@ struct used_library {
  * @dev:       it may have many names
  * @ino:       the same
  * @first:     it was named
- * @libraries: that it and its libraries need, of those that are of interest
+ * @libraries: that it and its libraries need, of those that are of interest, and
+ *	       itself, if it is one
  * @count:     how many
  */
 struct using_program {
