@@ -29,7 +29,8 @@ def _installed(pattern):
 class Program:
     """A command that does its work once its input has come.
 
-    count	processes of it
+    count	processes of it: addresses are random, so the page tables of 20 tell
+		those of all to 1 kB or 2
     process	a class of processes.py: what its input is, and when it is ready
     more	more arguments of subprocess.Popen
     """
@@ -105,12 +106,12 @@ ROUNDS = (
                    "echo sha1(stream_get_contents(STDIN)), PHP_VERSION;"],
                   b"elephant\n")),
     Round(Program("curl", ["/usr/bin/curl", "-sS", services.WebServer.URL],
-                  process=Client),
+                  process=Client, count=60),
           service=services.WebServer),
     # A backend is forked by its server, and serves one client.
     Round(Program("psql",
                   [_installed("/usr/lib/postgresql/*/bin/psql"), "-X", "-A", "-t"],
-                  b"select 6 * 7;\n", user="postgres"),
+                  b"select 6 * 7;\n", count=60, user="postgres"),
           Program("postgres", [], process=Backend),
           service=services.Cluster, slow=True),
     Round(Program("cmake", ["/usr/bin/cmake", "-E", "sha256sum", "/dev/stdin"],
