@@ -6,11 +6,11 @@
  *
  * One file per step, each with its part of this header:
  *
- *	read.c, dynamic.c
+ *	read.c, dynamic.c, source.c
  *			read a library, check all numbers the others use
  *			(source.h)
  *	references.c, relocs.c, unwind.c, lsda.c, coverage.c, code.c, gaps.c,
- *	instruction.c, tables.c
+ *	jump-code.c, jump-tables.c, instruction.c, tables.c
  *			find every reference between text and data
  *	decide.c, override.c
  *			split, paired or refused, and why

@@ -8,22 +8,6 @@
 #include "code.h"
 #include "steps.h"
 
-enum image_referent image_classify(const struct image_source *source,
-				   uint64_t vaddr)
-{
-	for (size_t i = 0; i < 2; i++)
-		if (vaddr > source->unwind[i].start &&
-		    vaddr < source->unwind[i].end)
-			return IMAGE_TO_NEITHER;
-	/* Where they meet, an end of the one is a start of the other. */
-	if (image_is_data(source, vaddr))
-		return vaddr == source->text_end ? IMAGE_TO_NEITHER :
-						   IMAGE_TO_DATA;
-	if (image_is_text(source, vaddr) || vaddr == source->text_end)
-		return IMAGE_TO_TEXT;
-	return IMAGE_TO_NEITHER;
-}
-
 /**
  * struct search - image_find_references() at work
  * @known: where text and data refer to each other, or NULL: find it out

@@ -7,7 +7,48 @@
 
 #include "image.h"
 
-/* ---- read.c, dynamic.c ------------------------------------------------- */
+/* ---- source.c ---------------------------------------------------------- */
+
+/** enum image_referent - what a reference can lead to */
+enum image_referent {
+	IMAGE_TO_TEXT,
+	IMAGE_TO_DATA,
+	IMAGE_TO_NEITHER
+};
+
+/**
+ * image_classify() - what an address that is referred to belongs to
+ * @source: the library
+ * @vaddr:  the address
+ *
+ * IMAGE_TO_NEITHER also where nothing can tell: unwind tables lie at the end
+ * of the text, no program refers to them, so what seems to is an address
+ * below an array of the data that is never used without an index.
+ */
+enum image_referent image_classify(const struct image_source *source,
+				   uint64_t vaddr);
+
+/**
+ * image_is_code_section() - whether a section holds instructions
+ * @section: the section
+ */
+static inline bool image_is_code_section(const Elf64_Shdr *section)
+{
+	return section->sh_type != SHT_NOBITS &&
+	       (section->sh_flags & (SHF_ALLOC | SHF_EXECINSTR)) ==
+		       (SHF_ALLOC | SHF_EXECINSTR);
+}
+
+/**
+ * image_section_end() - where the section ends that an address is in
+ * @source: the library
+ * @vaddr:  the address
+ * @hint:   0 at first: where to begin to look
+ *
+ * Return: its end; @vaddr if it is in none that has contents.
+ */
+uint64_t image_section_end(const struct image_source *source, uint64_t vaddr,
+			   size_t *hint);
 
 /**
  * image_check_table() - an array is in the file, whole and aligned
@@ -46,6 +87,8 @@ static inline struct image_span image_table_span(const struct image_table *table
 {
 	return (struct image_span) { table->at, table->at + table->count * entry };
 }
+
+/* ---- dynamic.c --------------------------------------------------------- */
 
 /** enum image_tag - whether a dynamic tag's value is an address */
 enum image_tag {
@@ -156,38 +199,6 @@ void image_sites_sort(struct image_sites *sites);
  */
 const struct image_site *image_sites_at(const struct image_sites *sites,
 					uint64_t place);
-
-/* ---- references.c ------------------------------------------------------ */
-
-/** enum image_referent - what a reference can lead to */
-enum image_referent {
-	IMAGE_TO_TEXT,
-	IMAGE_TO_DATA,
-	IMAGE_TO_NEITHER
-};
-
-/**
- * image_classify() - what an address that is referred to belongs to
- * @source: the library
- * @vaddr:  the address
- *
- * IMAGE_TO_NEITHER also where nothing can tell: unwind tables lie at the end
- * of the text, no program refers to them, so what seems to is an address
- * below an array of the data that is never used without an index.
- */
-enum image_referent image_classify(const struct image_source *source,
-				   uint64_t vaddr);
-
-/**
- * image_is_code_section() - whether a section holds instructions
- * @section: the section
- */
-static inline bool image_is_code_section(const Elf64_Shdr *section)
-{
-	return section->sh_type != SHT_NOBITS &&
-	       (section->sh_flags & (SHF_ALLOC | SHF_EXECINSTR)) ==
-		       (SHF_ALLOC | SHF_EXECINSTR);
-}
 
 /* ---- symbols.c --------------------------------------------------------- */
 
@@ -421,17 +432,6 @@ int image_check_tables(const struct image_source *source,
 		       const struct image_addresses *slots,
 		       const struct image_addresses *jumps,
 		       struct image_verdict *verdict);
-
-/**
- * image_section_end() - where the section ends that an address is in
- * @source: the library
- * @vaddr:  the address
- * @hint:   0 at first: where to begin to look
- *
- * Return: its end; @vaddr if it is in none that has contents.
- */
-uint64_t image_section_end(const struct image_source *source, uint64_t vaddr,
-			   size_t *hint);
 
 /* ---- rewrite.c --------------------------------------------------------- */
 

@@ -128,23 +128,6 @@ static int check_data(const struct code *code, uint64_t start, uint64_t end,
 	return 0;
 }
 
-uint64_t image_section_end(const struct image_source *source, uint64_t vaddr,
-			   size_t *hint)
-{
-	for (size_t n = 1; n <= source->nshdr; n++) {
-		size_t i = (*hint + n) % source->nshdr;
-		const Elf64_Shdr *section = &source->shdr[i];
-
-		if ((section->sh_flags & SHF_ALLOC) &&
-		    section->sh_type == SHT_PROGBITS &&
-		    vaddr - section->sh_addr < section->sh_size) {
-			*hint = i ? i - 1 : 0;
-			return section->sh_addr + section->sh_size;
-		}
-	}
-	return vaddr;
-}
-
 int image_check_tables(const struct image_source *source,
 		       const struct code *code,
 		       const struct image_addresses *anchors,
