@@ -26,7 +26,7 @@
 
 /* The first node of each namespace, NULL where r_map leads to the real
    chain.  */
-static struct link_map_public *chains[DL_NNS];
+static struct link_map *chains[DL_NNS];
 
 
 /* The name for debuggers is kept behind the one that the library was asked for
@@ -72,32 +72,28 @@ has_image (const struct link_map *l)
 }
 
 
-/* What debuggers read of L: what <link.h> promises, and for libthread_db the
-   module of its thread-local variables, if it has any.  Nodes that are whole
-   link maps would take nine pages from curl.  */
-static struct link_map_public *
+/* A whole link map, as L is now: whoever finds it by r_map may also be the
+   program itself, to which link maps are handles (dlsym, dlinfo).  */
+static struct link_map *
 make_node (const struct link_map *l)
 {
-  bool has_tls = l->l_tls_blocksize != 0;
-  struct link_map_public *node
-    = calloc (1, has_tls ? sizeof (struct link_map) : sizeof (*node));
+  struct link_map *node = malloc (sizeof (*node));
 
   if (node == NULL)
     return NULL;
-  node->l_addr = l->l_addr;
+  memcpy (node, l, sizeof (*node));
   node->l_name = debug_name (l);
-  node->l_ld = l->l_ld;
-  if (has_tls)
-    ((struct link_map *) node)->l_tls_modid = l->l_tls_modid;
+  node->l_next = NULL;
+  node->l_prev = NULL;
   return node;
 }
 
 /* Add a node for L to the end of CHAIN.  Return false if there is no
    memory.  */
 static bool
-append (struct link_map_public **chain, const struct link_map *l)
+append (struct link_map **chain, const struct link_map *l)
 {
-  struct link_map_public *node = make_node (l);
+  struct link_map *node = make_node (l);
 
   if (node == NULL)
     return false;
@@ -111,11 +107,11 @@ append (struct link_map_public **chain, const struct link_map *l)
 }
 
 static void
-free_chain (struct link_map_public *node)
+free_chain (struct link_map *node)
 {
   while (node != NULL)
     {
-      struct link_map_public *next = node->l_next;
+      struct link_map *next = node->l_next;
       free (node);
       node = next;
     }
@@ -126,7 +122,7 @@ static void
 show (Lmid_t ns)
 {
   atomic_store_release (&_dl_debug_update (ns)->r_map,
-			(void *) _dl_mshare_debug_map (ns));
+			_dl_mshare_debug_map (ns));
 }
 
 /* From now on debuggers see images in NS.  If there is no memory, they see
@@ -134,7 +130,7 @@ show (Lmid_t ns)
 static void
 make_chain (Lmid_t ns)
 {
-  struct link_map_public *chain = NULL;
+  struct link_map *chain = NULL;
 
   for (const struct link_map *l = GL(dl_ns)[ns]._ns_loaded; l != NULL;
        l = l->l_next)
@@ -176,7 +172,7 @@ _dl_mshare_debug_add (const struct link_map *l)
 void
 _dl_mshare_debug_remove (const struct link_map *l)
 {
-  struct link_map_public *node = chains[l->l_ns];
+  struct link_map *node = chains[l->l_ns];
 
   while (node != NULL && node->l_ld != l->l_ld)
     node = node->l_next;
@@ -198,8 +194,7 @@ _dl_mshare_debug_remove (const struct link_map *l)
 struct link_map *
 _dl_mshare_debug_map (Lmid_t ns)
 {
-  return (chains[ns] != NULL
-	  ? (struct link_map *) chains[ns] : GL(dl_ns)[ns]._ns_loaded);
+  return chains[ns] != NULL ? chains[ns] : GL(dl_ns)[ns]._ns_loaded;
 }
 
 struct link_map *

@@ -122,6 +122,22 @@ static const struct link_map *libc_seen(void)
 	return libc ? image_in(seen(), libc) : NULL;
 }
 
+/* glibc takes link maps for handles, wherever a program has found them. */
+static bool is_handle(const struct link_map *node, void *handle,
+		      const char *symbol)
+{
+	const ElfW(Phdr) *seen = NULL, *real = NULL;
+	void *found = (void *)node;
+	int count;
+
+	if (!node)
+		return false;
+	count = dlinfo(handle, RTLD_DI_PHDR, &real);
+	return count > 0 && dlinfo(found, RTLD_DI_PHDR, &seen) == count &&
+	       seen == real && dlsym(handle, symbol) &&
+	       dlsym(found, symbol) == dlsym(handle, symbol);
+}
+
 static void check_base(const char *when)
 {
 	check_eq(missing(base_chain(), seen()), 0,
@@ -136,6 +152,8 @@ static void test_startup(void)
 	check(seen() != base_chain(), "r_map leads to another chain");
 	check(_r_debug.r_map == seen(), "in a copy of _r_debug, too");
 	check_base("at startup");
+	check(is_handle(libc_seen(), dlopen("libc.so.6", RTLD_LAZY), "puts"),
+	      "what they see is a handle, too");
 }
 
 static void test_stock(void)
@@ -186,6 +204,8 @@ static void test_load(const char *library)
 	check_base("loaded");
 	node = image_in(seen(), handle);
 	check(node, "loaded: they see its image");
+	check(is_handle(node, handle, "apart_wrong"),
+	      "loaded: what they see is a handle, too");
 	again = node ? dlopen(node->l_name, RTLD_NOW | RTLD_NOLOAD) : NULL;
 	check(again == handle, "its image is no other library");
 	dlclose(again);
