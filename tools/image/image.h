@@ -283,7 +283,7 @@ int image_index_put(struct image_index *index, const struct image_entry *entry);
  * @source: the library
  * @place:  receives it
  *
- * Return: 0; -EFBIG: larger than a group.
+ * Return: 0; -EFBIG: larger than a group; -ENOMEM.
  */
 int image_index_place(const struct image_index *index, const char *path,
 		      const struct image_source *source,

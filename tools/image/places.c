@@ -14,104 +14,131 @@
  * which it does not leave its GiB.
  */
 #include <errno.h>
+#include <stdlib.h>
 
 #include "image.h"
 
-static const struct image_entry *other(const struct image_index *index,
-				       size_t i, uint32_t group,
-				       const struct image_entry *self)
+static int by_start(const void *a, const void *b)
 {
-	const struct image_entry *entry = &index->entries[i];
+	const struct image_span *x = a, *y = b;
 
-	return entry != self && entry->kind == IMAGE_SPLIT &&
-	       entry->place.group == group ? entry : NULL;
+	return x->start < y->start ? -1 : x->start > y->start;
+}
+
+/**
+ * struct taken - what others have of a group, in ascending order
+ * @text: windows
+ * @data: pages
+ * @count: of each
+ */
+struct taken {
+	struct image_span *text;
+	struct image_span *data;
+	size_t count;
+};
+
+static void add_taken(struct taken *taken, const struct image_place *place)
+{
+	taken->text[taken->count] = (struct image_span) {
+		place->text_offset, place->text_offset + place->text_size,
+	};
+	taken->data[taken->count++] = (struct image_span) {
+		place->data_offset, place->data_offset + place->data_size,
+	};
+}
+
+static int find_taken(const struct image_index *index,
+		      const struct image_entry *self, uint32_t group,
+		      struct taken *taken)
+{
+	*taken = (struct taken) {
+		.text = calloc(index->count + 1, sizeof(*taken->text)),
+		.data = calloc(index->count + 1, sizeof(*taken->data)),
+	};
+	if (!taken->text || !taken->data)
+		return -ENOMEM;
+	for (size_t i = 0; i < index->count; i++) {
+		const struct image_entry *entry = &index->entries[i];
+
+		if (entry != self && entry->kind == IMAGE_SPLIT &&
+		    entry->place.group == group)
+			add_taken(taken, &entry->place);
+	}
+	qsort(taken->text, taken->count, sizeof(*taken->text), by_start);
+	qsort(taken->data, taken->count, sizeof(*taken->data), by_start);
+	return 0;
+}
+
+static void free_taken(struct taken *taken)
+{
+	free(taken->text);
+	free(taken->data);
 }
 
 /*
- * The highest free windows; the search goes on below whatever is in the way.
+ * The highest free windows.
  * Return: false if there are none.
  */
-static bool find_text(const struct image_index *index,
-		      const struct image_entry *self, struct image_place *place)
+static bool find_text(const struct taken *taken, struct image_place *place)
 {
 	uint64_t end = IMAGE_GROUP_MIDDLE;
-	bool moved;
 
-	do {
-		moved = false;
-		if (end < place->text_size)
-			return false;
-		place->text_offset = end - place->text_size;
-		for (size_t i = 0; i < index->count; i++) {
-			const struct image_entry *entry =
-				other(index, i, place->group, self);
+	for (size_t i = taken->count; i-- > 0;) {
+		const struct image_span *text = &taken->text[i];
 
-			if (entry && entry->place.text_offset < end &&
-			    place->text_offset < entry->place.text_offset +
-						 entry->place.text_size) {
-				end = entry->place.text_offset;
-				moved = true;
-				break;
-			}
-		}
-	} while (moved);
+		if (text->end <= end && end - text->end >= place->text_size)
+			break;
+		if (text->start < end)
+			end = text->start;
+	}
+	if (end < place->text_size)
+		return false;
+	place->text_offset = end - place->text_size;
 	return true;
 }
 
-static bool is_in_two_windows(const struct image_place *place)
+/*
+ * Where data fits from an address on, to be aligned with a phase.  No data is in
+ * two windows that fits into one: each costs a page of page tables.
+ */
+static uint64_t fit_data(uint64_t start, uint64_t size, uint64_t align,
+			 uint64_t phase)
 {
-	return place->data_offset / MSHARE_WINDOW_SIZE !=
-	       (place->data_offset + place->data_size - 1) / MSHARE_WINDOW_SIZE;
+	uint64_t at = mshare_round_down(start, align) + phase;
+
+	if (at < start)
+		at += align;
+	if (phase + size > MSHARE_WINDOW_SIZE ||
+	    at / MSHARE_WINDOW_SIZE == (at + size - 1) / MSHARE_WINDOW_SIZE)
+		return at;
+	return fit_data(mshare_round_up(at, MSHARE_WINDOW_SIZE), size, align,
+			phase);
 }
 
 /*
  * The lowest free pages that keep the data's alignment, when linked address 0
- * of its library is at @base of the group.  No data is in two windows that fits
- * into one: each costs a page of page tables.
+ * of its library is at @base of the group.
  */
-static bool find_data(const struct image_index *index,
-		      const struct image_entry *self,
+static bool find_data(const struct taken *taken,
 		      const struct image_source *source, uint64_t base,
 		      struct image_place *place)
 {
 	/* The displacement is a multiple of the alignment. */
 	uint64_t align = source->data_align;
 	uint64_t phase = (base + source->shape.data_vaddr) & (align - 1);
-	uint64_t start = IMAGE_GROUP_MIDDLE;
-	bool moved;
+	uint64_t size = place->data_size;
+	uint64_t at = fit_data(IMAGE_GROUP_MIDDLE, size, align, phase);
 
-	do {
-		moved = false;
-		place->data_offset = mshare_round_down(start, align) + phase;
-		if (place->data_offset < start)
-			place->data_offset += align;
-		if (place->data_offset + place->data_size > IMAGE_GROUP_SIZE)
-			return false;
-		if (phase + place->data_size <= MSHARE_WINDOW_SIZE &&
-		    is_in_two_windows(place)) {
-			start = mshare_round_up(place->data_offset,
-						MSHARE_WINDOW_SIZE);
-			moved = true;
-			continue;
-		}
-		for (size_t i = 0; i < index->count; i++) {
-			const struct image_entry *entry =
-				other(index, i, place->group, self);
-			uint64_t end;
+	for (size_t i = 0; i < taken->count; i++) {
+		const struct image_span *data = &taken->data[i];
 
-			if (!entry)
-				continue;
-			end = entry->place.data_offset + entry->place.data_size;
-			if (place->data_offset < end &&
-			    entry->place.data_offset <
-				    place->data_offset + place->data_size) {
-				start = end;
-				moved = true;
-				break;
-			}
-		}
-	} while (moved);
-	return true;
+		if (at + size <= data->start)
+			break;
+		if (at < data->end)
+			at = fit_data(data->end, size, align, phase);
+	}
+	place->data_offset = at;
+	return at + size <= IMAGE_GROUP_SIZE;
 }
 
 static uint32_t count_groups(const struct image_index *index)
@@ -155,11 +182,18 @@ int image_index_place(const struct image_index *index, const char *path,
 		*place = self->place;
 		return 0;
 	}
-	for (; place->group <= groups; place->group++)
-		if (find_text(index, self, place) &&
-		    find_data(index, self, source,
-			      place->text_offset + head - shape->text_vaddr,
-			      place))
-			return 0;
+	for (; place->group <= groups; place->group++) {
+		struct taken taken;
+		int err = find_taken(index, self, place->group, &taken);
+		bool found = !err && find_text(&taken, place) &&
+			     find_data(&taken, source,
+				       place->text_offset + head -
+					       shape->text_vaddr,
+				       place);
+
+		free_taken(&taken);
+		if (err || found)
+			return err;
+	}
 	return -EFBIG;
 }
