@@ -73,15 +73,6 @@ static size_t find_least(const struct order *order,
 	return least;
 }
 
-static bool loads(const struct using_program *program,
-		  const struct used_library *library)
-{
-	for (size_t i = 0; i < program->count; i++)
-		if (program->libraries[i] == library)
-			return true;
-	return false;
-}
-
 static void lose_programs(struct order *order,
 			  const struct used_library *library)
 {
@@ -90,7 +81,7 @@ static void lose_programs(struct order *order,
 	for (size_t i = 0; i < users->nprograms; i++) {
 		const struct using_program *program = &users->programs[i];
 
-		if (order->lost[i] || !loads(program, library))
+		if (order->lost[i] || !program_loads(program, library))
 			continue;
 		order->lost[i] = true;
 		for (size_t l = 0; l < program->count; l++)

@@ -199,8 +199,8 @@ static void add_library(struct using_program *program,
 	program->libraries[program->count++] = library;
 }
 
-static bool has_library(const struct using_program *program,
-			const struct used_library *library)
+bool program_loads(const struct using_program *program,
+		   const struct used_library *library)
 {
 	for (size_t i = 0; i < program->count; i++)
 		if (program->libraries[i] == library)
@@ -216,7 +216,7 @@ static void add_needed(const struct search *search,
 		struct used_library *library = find_library(search,
 							    names->list[i]);
 
-		if (!library || has_library(program, library))
+		if (!library || program_loads(program, library))
 			continue;
 		add_library(program, library);
 		add_needed(search, program, &library->needed);

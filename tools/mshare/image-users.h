@@ -72,6 +72,14 @@ void users_find(char **paths, size_t count, const struct names *first,
 		struct users *users);
 
 /**
+ * program_loads() - whether a library is loaded for a program
+ * @program: the program
+ * @library: the library
+ */
+bool program_loads(const struct using_program *program,
+		   const struct used_library *library);
+
+/**
  * users_free() - forget them
  * @users: of users_find()
  */
