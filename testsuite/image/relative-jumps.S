@@ -4,7 +4,8 @@
  * the code, without a relocation.  What may not be taken for one, or not for all
  * of one:
  *
- * -DAPART    between taking the table's address and using it is something else
+ * -DAPART    between taking the table's address and using it is something else,
+ *	      and there is no other table
  * -DOTHER    words are read from elsewhere
  * -DMIDDLE   the flow can come from elsewhere, with another address
  * -DSHARED   something else refers to the table, too
@@ -16,6 +17,7 @@
  * -DSTRIDE   each distance is in an entry with a pointer
  * -DUNALIGNED words are read between words
  * -DBEYOND   words are read behind something else
+ * -DMANY     there are 65 tables
  */
 	.text
 	.globl	name_of
@@ -63,6 +65,7 @@ four:
 	.cfi_endproc
 	.size	name_of, . - name_of
 
+#ifndef APART
 	.globl	counted
 	.type	counted, @function
 counted:
@@ -80,6 +83,7 @@ eight:
 	ret
 	.cfi_endproc
 	.size	counted, . - counted
+#endif
 
 #ifdef SHARED
 	.globl	shared
@@ -100,6 +104,31 @@ behind:
 	ret
 	.cfi_endproc
 	.size	behind, . - behind
+#endif
+
+#ifdef MANY
+	.macro	jump
+	leaq	table\@(%rip), %rdx
+	movslq	(%rdx,%rdi,4), %rax
+	addq	%rdx, %rax
+	jmp	*%rax
+there\@:
+	ret
+	.pushsection .data.rel.ro, "aw"
+table\@:
+	.long	there\@ - table\@
+	.popsection
+	.endm
+
+	.globl	many
+	.type	many, @function
+many:
+	.cfi_startproc
+	.rept	63
+	jump
+	.endr
+	.cfi_endproc
+	.size	many, . - many
 #endif
 
 	.section .rodata
@@ -140,10 +169,12 @@ names:
 further:
 	.long	four - names
 #endif
+#ifndef APART
 numbers:
 	.long	0
 	.long	seven - numbers
 	.long	eight - numbers
+#endif
 #ifdef STRAY
 	.long	seven + 1 - numbers
 #endif

@@ -41,6 +41,7 @@ static bool has_only_rex(const ZydisDecodedInstruction *in)
 	return true;
 }
 
+/* The instruction at @*pc, which then is the address of the next */
 static bool read_step(const struct code *code, uint64_t *pc, struct step *step)
 {
 	const ZydisDecodedInstruction *in = &step->in;

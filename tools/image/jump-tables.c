@@ -19,7 +19,7 @@
 
 #include "code.h"
 
-/* More make too many words that lead somewhere by chance. */
+/* With more, too many words of the data lead somewhere by chance. */
 #define TABLES_MAX	64
 
 /**
